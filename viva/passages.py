@@ -1,0 +1,108 @@
+"""Numbered passages: how a lecture is shown to whatever answers, and how an answer points back into it.
+
+The orchestrator writes the lecture into the prompt with `render_lecture`; a model, or the extractive
+answerer (which reads the prompt back with `parse_lecture`), cites passages by number, like "[12]".
+The numbering is stable while a transcript grows: only the last passage may still change.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# A passage is about a spoken sentence: long enough to make sense by itself, short enough to be played back.
+MIN_PASSAGE_S = 4.0
+MAX_PASSAGE_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of recognised speech; `start` and `end` are seconds of the recording."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A numbered stretch of the lecture; `number` counts from 1, `start` and `end` are seconds of the recording."""
+
+    number: int
+    start: float
+    end: float
+    text: str
+
+
+def number_passages(segments: Iterable[Segment]) -> list[Passage]:
+    """Merges neighbouring segments until each passage lasts MIN_PASSAGE_S, and numbers them from 1."""
+    passages: list[Passage] = []
+    open_: Passage | None = None
+    for segment in segments:
+        text = clean_transcript(segment.text)
+        if not text:
+            continue
+        if open_ is not None and _belongs(open_, segment):
+            open_ = Passage(open_.number, open_.start, segment.end, f"{open_.text} {text}")
+            continue
+        if open_ is not None:
+            passages.append(open_)
+        open_ = Passage(len(passages) + 1, segment.start, segment.end, text)
+    if open_ is not None:
+        passages.append(open_)
+    return passages
+
+
+def _belongs(passage: Passage, segment: Segment) -> bool:
+    short = passage.end - passage.start < MIN_PASSAGE_S
+    return short and segment.end - passage.start <= MAX_PASSAGE_S
+
+
+# What model servers read as control tokens: <|im_start|>, <|eot_id|>, <s>, [INST], <<SYS>>, <start_of_turn>.
+_SPECIAL_TOKENS = re.compile(
+    r"<\|[^|<>]{0,64}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>",
+    re.IGNORECASE,
+)
+_SPACE = re.compile(r"[\s\x00-\x1f\x7f\u2028\u2029]+")
+
+
+def clean_transcript(text: str) -> str:
+    """The text as one line of data: model control tokens and our own markup cannot occur in it."""
+    previous = None
+    while previous != text:  # "<|im_<|x|>start|>" would leave a token behind after one pass
+        previous, text = text, _SPECIAL_TOKENS.sub(" ", text)
+    text = text.replace("<lecture", "< lecture").replace("</lecture", "< /lecture")
+    text = text.encode("utf-8", "ignore").decode("utf-8")
+    return _SPACE.sub(" ", text).strip()
+
+
+def clock(seconds: float) -> str:
+    """ "mm:ss" of the recording; minutes go on past 59 ("125:07")."""
+    whole = max(0, int(seconds))
+    return f"{whole // 60:02d}:{whole % 60:02d}"
+
+
+def render_lecture(passages: Iterable[Passage], *, title: str | None = None) -> str:
+    """The lecture as it stands in the prompt: byte-identical from turn to turn for the same passages."""
+    lines = ["<lecture>"]
+    if title:
+        lines.append(f"Title: {clean_transcript(title)}")
+    lines += [f"[{p.number}] {clock(p.start)}-{clock(p.end)} {p.text}" for p in passages]
+    lines.append("</lecture>")
+    return "\n".join(lines)
+
+
+_PASSAGE_LINE = re.compile(r"^\[(\d+)\] (\d{2,}):(\d\d)-(\d{2,}):(\d\d) (.+)$")
+
+
+def parse_lecture(prompt: str) -> list[Passage]:
+    """The passages in a prompt written with `render_lecture`; times are whole seconds. Empty if there is none."""
+    start = prompt.rfind("<lecture>\n")
+    end = prompt.find("\n</lecture>", start)
+    if start < 0 or end < 0:
+        return []
+    passages = []
+    for line in prompt[start:end].split("\n"):
+        if match := _PASSAGE_LINE.match(line):
+            number, m0, s0, m1, s1 = (int(group) for group in match.groups()[:5])
+            passages.append(Passage(number, m0 * 60 + s0, m1 * 60 + s1, match[6]))
+    return passages
