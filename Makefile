@@ -1,0 +1,44 @@
+# Every target prepares what it needs (scripts/bootstrap) and then calls the `viva` command, which does the work.
+.DEFAULT_GOAL := help
+.PHONY: help demo run models test lint format bench lock clean install install-test
+
+VENV := .venv/bin
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: install ## start everything, ask the sample lecture two spoken questions, stop
+	@$(VENV)/viva demo
+
+run: install ## keep the stack up until Ctrl-C
+	@$(VENV)/viva run
+
+models: install ## fetch the real speech models (Whisper, Piper); `make run` then uses them
+	@$(VENV)/viva models
+
+test: install-test ## run every test, on a real Redis and the real services
+	@$(VENV)/pytest
+
+lint: install-test ## check the code's style
+	@$(VENV)/ruff check .
+
+format: install-test ## let ruff fix what it can
+	@$(VENV)/ruff check --fix .
+
+bench: install-test ## list the measurements, each one command
+	@ls benchmarks/*.py 2>/dev/null | sed 's|^|  $(VENV)/python |' || true
+
+lock: ## write constraints.txt anew from the versions that pip chooses today
+	@scripts/lock
+
+clean: ## remove the virtual environment and caches; recordings and models in .viva stay
+	@rm -rf .venv .pytest_cache .ruff_cache .viva/demo .viva/install.log build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@find . -name '*.egg-info' -type d -prune -exec rm -rf {} + 2>/dev/null || true
+	@if [ -d .viva ]; then echo "Kept .viva (recordings, history, models). Remove it by hand if you want them gone."; fi
+
+install:
+	@scripts/bootstrap
+
+install-test:
+	@scripts/bootstrap test
