@@ -1,0 +1,89 @@
+"""Upstream: what another server does wrong becomes one of our errors, each tested against a real socket."""
+
+import asyncio
+import inspect
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from viva.errors import DeadlineExceeded, InvalidRequest, Overloaded, StageUnavailable, VivaError
+from viva.service.upstream import Upstream, client_session
+
+
+@pytest.fixture
+async def upstream():
+    async def answer(request):
+        match request.match_info["kind"]:
+            case "ok":
+                return web.json_response({"seen": request.headers.get("Authorization")})
+            case "bad":
+                return web.json_response({"error": {"code": "audio_empty", "message": "Empty."}}, status=400)
+            case "busy":
+                return web.Response(status=429, headers={"Retry-After": "7"})
+            case "broken":
+                return web.Response(status=500, text="Traceback ...")
+            case "unauthorised":
+                return web.Response(status=401)
+            case "silent":
+                await asyncio.sleep(30)
+            case "cut":
+                response = web.StreamResponse()
+                await response.prepare(request)
+                await response.write(b"data: 1\n\n")
+                request.transport.abort()
+                return response
+
+    app = web.Application()
+    app.router.add_get("/{kind}", answer)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = site._server.sockets[0].getsockname()[1]
+    async with client_session() as session:
+        yield Upstream("asr", f"http://127.0.0.1:{port}", session, api_key="k", first_byte_s=0.3)
+    await runner.cleanup()
+
+
+async def test_a_good_answer_comes_back(upstream):
+    """The key is sent, the JSON read."""
+    assert await upstream.read_json("GET", "/ok") == {"seen": "Bearer k"}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "code"),
+    [
+        ("/bad", InvalidRequest, "audio_empty"),
+        ("/busy", Overloaded, "asr_overloaded"),
+        ("/broken", StageUnavailable, "asr_unavailable"),
+        ("/unauthorised", StageUnavailable, "asr_unavailable"),
+        ("/silent", DeadlineExceeded, "asr_timeout"),
+        ("/cut", StageUnavailable, "asr_interrupted"),
+    ],
+)
+async def test_failures_are_mapped(upstream, path, kind, code):
+    """Each way to fail has its error; the server's own text is shown only where it is an OpenAI-shaped message."""
+    with pytest.raises(kind) as caught:
+        await upstream.read("GET", path)
+    assert caught.value.code == code
+    assert "Traceback" not in caught.value.message
+
+
+async def test_a_server_that_is_not_there(upstream):
+    """A refused connection is an unavailable stage."""
+    gone = Upstream("tts", "http://127.0.0.1:9", upstream._session)
+    with pytest.raises(StageUnavailable) as caught:
+        await gone.read("GET", "/ok")
+    assert caught.value.code == "tts_unavailable"
+
+
+def test_every_error_of_the_client_is_mapped():
+    """A new exception class of aiohttp cannot slip through as itself."""
+    upstream = Upstream("asr", "http://x", session=None)
+    classes = [
+        c for _, c in inspect.getmembers(aiohttp, inspect.isclass) if issubclass(c, aiohttp.ClientError)
+    ]
+    assert len(classes) > 10
+    for cls in classes:
+        assert isinstance(upstream.mapped(cls.__new__(cls)), VivaError)

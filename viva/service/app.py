@@ -1,0 +1,78 @@
+"""The part of a FastAPI app that is the same in every service."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from starlette.responses import JSONResponse
+
+import viva
+from viva.errors import VivaError
+from viva.service.errors import install_error_handlers
+from viva.service.metrics import ServiceMetrics
+from viva.service.requests import RequestMiddleware
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+# Returns why the service is not ready, or None when it is.
+ReadyCheck = Callable[[FastAPI], Awaitable[str | None]]
+
+
+def service_app(
+    title: str,
+    description: str,
+    *,
+    metrics: ServiceMetrics,
+    lifespan: Lifespan,
+    ready: ReadyCheck,
+) -> FastAPI:
+    """An app with request ids, logs, metrics, errors, /healthz, /readyz and /metrics; the service adds its routes.
+
+    `lifespan` opens and closes what the service holds; a VivaError it raises is logged as one sentence and stops
+    the start.
+    """
+    app = FastAPI(title=title, description=description, version=viva.__version__, lifespan=_told(lifespan))
+    app.state.metrics = metrics
+    install_error_handlers(app)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
+
+    @app.get("/healthz", tags=["health"], summary="Alive: the process answers")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get(
+        "/readyz",
+        tags=["health"],
+        summary="Ready to take work",
+        responses={503: {"description": "Not ready; `reason` says why"}},
+    )
+    async def readyz(request: Request) -> Response:
+        reason = await ready(request.app)
+        if reason is None:
+            return JSONResponse({"status": "ready"})
+        return JSONResponse({"status": "not_ready", "reason": reason}, 503)
+
+    @app.get("/metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
+    async def metrics_page() -> Response:
+        body, content_type = metrics.render()
+        return Response(body, headers={"Content-Type": content_type})
+
+    return app
+
+
+def _told(lifespan: Lifespan) -> Lifespan:
+    @asynccontextmanager
+    async def wrapped(app: FastAPI) -> AsyncIterator[None]:
+        log = structlog.get_logger()
+        context = lifespan(app)
+        try:
+            await context.__aenter__()
+        except VivaError as error:
+            log.error("cannot start", code=error.code, reason=error.message)
+            raise
+        try:
+            yield
+        finally:
+            await context.__aexit__(None, None, None)
+
+    return wrapped

@@ -1,0 +1,65 @@
+"""Renders errors at the edge: a status, our code, our message, the request id. Never another exception's text."""
+
+import math
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+from viva.errors import VivaError
+from viva.service.requests import current_request_id
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media"}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Gives every error of the app the same body."""
+    app.add_exception_handler(VivaError, _viva_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def error_response(error: VivaError) -> JSONResponse:
+    """The error as an HTTP response."""
+    headers = {}
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(error.retry_after_s)))
+    return JSONResponse(error.body(current_request_id()), error.status, headers)
+
+
+async def _viva_error(_request: Request, error: VivaError) -> JSONResponse:
+    if error.status >= 500:
+        structlog.get_logger().warning("request failed", code=error.code, reason=error.message)
+    return error_response(error)
+
+
+async def _validation_error(_request: Request, error: RequestValidationError) -> JSONResponse:
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header"))
+    if problem["type"] == "json_invalid":
+        return _plain(400, "invalid_json", "The body is not valid JSON.", None)
+    message = f"{where or 'The request'}: {problem['msg']}."
+    return _plain(400, "invalid_request", message, where or None)
+
+
+async def _http_error(_request: Request, error: HTTPException) -> JSONResponse:
+    code = _CODES.get(error.status_code, "invalid_request" if error.status_code < 500 else "internal_error")
+    response = _plain(error.status_code, code, f"{error.detail}.", None)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    # Starlette raises the exception again after this response, so that the server logs it with its traceback.
+    return _plain(
+        500, "internal_error", "Something went wrong on our side; the logs have it by this request id.", None
+    )
+
+
+def _plain(status: int, code: str, message: str, param: str | None) -> JSONResponse:
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    body = {"code": code, "message": message, "type": kind, "param": param, "retryable": False}
+    return JSONResponse({"error": body | {"request_id": current_request_id()}}, status)

@@ -1,0 +1,56 @@
+"""Structured logs: JSON lines in containers, readable lines on a terminal, a request id in both."""
+
+import logging
+import sys
+
+import structlog
+
+from viva.service.settings import ServiceSettings
+
+
+def configure_logging(service: str, settings: ServiceSettings) -> None:
+    """Sends structlog and the standard library's loggers (uvicorn, asyncio) through one formatter to stderr."""
+    as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _service_name(service),
+    ]
+    last = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if as_json
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.log_level.upper())
+    logging.getLogger("uvicorn.error").addFilter(_not_a_startup_traceback)
+    for noisy in ("asyncio", "httpx", "aiohttp.access", "faster_whisper", "numba"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _service_name(service: str):
+    def add(_logger, _method, event: dict) -> dict:
+        event["service"] = service
+        return event
+
+    return add
+
+
+def _not_a_startup_traceback(record: logging.LogRecord) -> bool:
+    """Starlette reports a failed start as a formatted traceback; the sentence was logged before (serve.py)."""
+    return not (isinstance(record.msg, str) and record.msg.startswith("Traceback (most recent call last)"))
