@@ -3,6 +3,8 @@
 .PHONY: help demo run models test lint format bench lock clean install install-test
 
 VENV := .venv/bin
+# The bootstrap may have put a redis-server there (see scripts/bootstrap).
+export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

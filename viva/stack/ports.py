@@ -1,0 +1,38 @@
+"""TCP ports of this machine."""
+
+import socket
+
+from viva.errors import EngineUnavailable
+
+LOOPBACK = "127.0.0.1"
+
+
+class PortBusy(EngineUnavailable):
+    """Somebody else listens on the port that was asked for."""
+
+    default_code = "port_busy"
+
+
+def free_ports(count: int) -> list[int]:
+    """Different ports that nobody listens on. They are held until all are chosen, then given up."""
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for opened in held:
+            opened.bind((LOOPBACK, 0))
+        return [opened.getsockname()[1] for opened in held]
+    finally:
+        for opened in held:
+            opened.close()
+
+
+def require_free(host: str, port: int) -> None:
+    """Raises PortBusy if somebody listens on `port`."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortBusy(
+                f"Port {port} is already in use: perhaps by another `viva run`. "
+                f"Stop that program, or choose another port: VIVA_PORT={port + 1 if port < 65535 else 8090} make run"
+            ) from error

@@ -1,0 +1,50 @@
+"""The stack's own redis-server: an append-only file in the data folder, loopback only."""
+
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from viva.errors import EngineUnavailable
+from viva.stack.ports import LOOPBACK
+
+_PATIENCE_S = 1.0
+
+
+def find_server() -> str:
+    """The path of redis-server. Raises EngineUnavailable where there is none.
+
+    The environment's own folder is searched too: the bootstrap puts one there where only redis-tools is installed.
+    """
+    found = shutil.which("redis-server") or shutil.which("redis-server", path=str(Path(sys.executable).parent))
+    if found is None:
+        raise EngineUnavailable(
+            "redis-server is not installed: "
+            "apt-get install redis-server (Debian, Ubuntu) or brew install redis (macOS)."
+        )
+    return found
+
+
+def command(folder: Path, port: int) -> list[str]:
+    """The command line. A write survives a killed process at once, and a power cut after a second."""
+    options = {
+        "bind": LOOPBACK,
+        "port": str(port),
+        "dir": str(folder.resolve()),
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "save": "",
+        "daemonize": "no",
+        "maxmemory-policy": "noeviction",
+    }
+    return [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
+def answers(port: int) -> bool:
+    """Whether the server has read its file and takes commands."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=_PATIENCE_S) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
