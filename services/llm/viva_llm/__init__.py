@@ -1,0 +1,1 @@
+"""The llm stage: OpenAI's chat API in front of an ordered list of backends."""

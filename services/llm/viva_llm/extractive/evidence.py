@@ -1,0 +1,138 @@
+"""How much of a question is found where in the lecture: the matrix of terms against passages, and its coverage."""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from viva_llm.extractive.alignment import joined
+from viva_llm.extractive.index import LectureIndex
+from viva_llm.extractive.question import Term
+
+# How like a chance sound gets: for a word of so many phones, the likeness that 2% of unrelated passages reach, and how
+# fast the share falls beyond it (an exponential tail). Measured with words that were not said, on recognised lectures.
+_CHANCE_LIKENESS = (1.0, 1.0, 0.95, 0.78, 0.71, 0.67, 0.655, 0.615, 0.60, 0.58, 0.565, 0.56, 0.55)
+_CHANCE_SHARE = 0.02
+_CHANCE_TAIL = 0.05
+_NEIGHBOURHOOD = 6  # passages: where the other words of the question have already pointed at a place
+_KIN_CREDIT = 0.8
+_KIN_LEAST_LETTERS = 4
+_NEIGHBOUR_CREDIT = ((1, 0.9), (2, 0.6))
+
+
+def chance_hits(likeness: np.ndarray, phones: int) -> np.ndarray:
+    """The share of unrelated passages in which so many phones are heard as well as this by chance."""
+    floor = _CHANCE_LIKENESS[min(phones, len(_CHANCE_LIKENESS) - 1)]
+    return np.minimum(1.0, _CHANCE_SHARE * np.exp((floor - likeness) / _CHANCE_TAIL))
+
+
+def _misheard_odds(term: Term, known: bool) -> float:
+    """How much more likely a chance likeness is than a mishearing: a common word is seldom misheard."""
+    if not known:
+        return 1.0
+    return 1.5 if term.weight > 0.9 else 4.0
+
+
+def kin(stem: str, stems: list[str]) -> list[str]:
+    """Stems of the same family ("inventor" for "invent"): they begin alike, or one holds the other."""
+    if len(stem) < _KIN_LEAST_LETTERS:
+        return []
+    found = []
+    for other in stems:
+        if other == stem or len(other) < _KIN_LEAST_LETTERS:
+            continue
+        short, long = sorted((stem, other), key=len)
+        alike = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+        family = alike >= max(5, 0.7 * len(long)) or (alike == len(short) and len(long) - len(short) <= 3)
+        if family or (len(short) >= 6 and long.endswith(short)):
+            found.append(other)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was found of each term in each passage; all arrays are float32, 0..1.
+
+    `letters` (terms, passages): the word itself or its kin. `heard_near` and `heard_alone`: how far a likeness in
+    sound is to be believed where other words point at the place too, and where it stands alone.
+    `weights` (terms,): how much the term tells, by its rarity in English and in this lecture.
+    """
+
+    letters: np.ndarray
+    heard_near: np.ndarray
+    heard_alone: np.ndarray
+    weights: np.ndarray
+
+    def found(self) -> np.ndarray:
+        """(terms, passages): the best of letters and sound, sound believed as far as its company warrants."""
+        total = float(self.weights.sum()) or 1.0
+        around = _spread(self.letters)
+        company = (self.weights[:, None] * around).sum(axis=0, keepdims=True) - self.weights[:, None] * around
+        others = np.maximum(total - self.weights, 1e-6)[:, None]
+        trust = np.minimum(1.0, 2.0 * company / others)
+        heard = self.heard_alone + (self.heard_near - self.heard_alone) * trust
+        return np.maximum(self.letters, heard)
+
+    def coverage(self) -> np.ndarray:
+        """(passages,): the weighted share of the question that is found in each passage and its neighbours."""
+        total = float(self.weights.sum())
+        if total == 0.0:
+            return np.zeros(self.letters.shape[1], np.float32)
+        return (self.weights[:, None] * _spread(self.found())).sum(axis=0) / total
+
+
+def _spread(found: np.ndarray) -> np.ndarray:
+    """Each passage with what its neighbours have, discounted by distance: sentences run over."""
+    spread = found.copy()
+    for distance, credit in _NEIGHBOUR_CREDIT:
+        if found.shape[1] > distance:
+            np.maximum(spread[:, distance:], credit * found[:, :-distance], out=spread[:, distance:])
+            np.maximum(spread[:, :-distance], credit * found[:, distance:], out=spread[:, :-distance])
+    return spread
+
+
+def gather(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex) -> Evidence:
+    """Looks every term up by letters, by family and by sound, also together with the word beside it."""
+    shape = (len(terms), len(index))
+    letters = np.zeros(shape, np.float32)
+    near, alone = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for row, term in enumerate(terms):
+        letters[row] = index.letter_hits(term.stem)
+        for other in kin(term.stem, index.known_stems):
+            np.maximum(letters[row], _KIN_CREDIT * index.letter_hits(other), out=letters[row])
+        phones = index.language.pronouncer.phones(term.word)
+        near[row], alone[row] = _heard(phones, _misheard_odds(term, index.language.pronouncer.knows(term.word)), index)
+    for rows, phones in _pairs(terms, words, index):
+        heard_near, heard_alone = _heard(phones, 1.5, index)
+        for row in rows:
+            np.maximum(near[row], heard_near, out=near[row])
+            np.maximum(alone[row], heard_alone, out=alone[row])
+    found = np.maximum(letters, alone)
+    base = np.array([term.weight for term in terms], np.float32)
+    return Evidence(letters, near, alone, base * _telling(found))
+
+
+def _heard(phones: tuple[int, ...], odds: float, index: LectureIndex) -> tuple[np.ndarray, np.ndarray]:
+    chance = odds * chance_hits(index.sound_hits(phones), len(phones))
+    return 1.0 / (1.0 + 2.0 * _NEIGHBOURHOOD * chance), 1.0 / (1.0 + 2.0 * max(_NEIGHBOURHOOD, len(index)) * chance)
+
+
+def _telling(found: np.ndarray) -> np.ndarray:
+    """(terms,) 0.35..1: a word that the lecture uses everywhere says little about which place is meant."""
+    passages = found.shape[1]
+    holders = (found > 0.5).sum(axis=1)
+    rarity = np.log((passages + 1) / (holders + 0.5)) / np.log((passages + 1) / 0.5)
+    return (0.35 + 0.65 * np.clip(rarity, 0.0, 1.0)).astype(np.float32)
+
+
+def _pairs(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex):
+    """Neighbouring words of the question said in one: a recogniser may have cut one word in two."""
+    phones = index.language.pronouncer.phones
+    by_place = {term.place: row for row, term in enumerate(terms)}
+    for left, right in pairwise(range(len(words))):
+        rows = [by_place[place] for place in (left, right) if place in by_place]
+        if not rows or all(index.letter_hits(terms[row].stem).any() for row in rows):
+            continue
+        sound = joined([phones(words[left]), phones(words[right])])
+        if len(sound) >= 6:
+            yield rows, sound

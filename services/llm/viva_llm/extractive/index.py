@@ -1,0 +1,81 @@
+"""One lecture made ready for questions: its passages as words, stems, phones and a BM25 index."""
+
+from collections import Counter
+
+import bm25s
+import numpy as np
+
+from viva.passages import Passage
+from viva_llm.extractive.alignment import PhoneCosts, PhoneStream
+from viva_llm.extractive.pronunciation import Pronouncer
+from viva_llm.extractive.words import Vocabulary, words_of
+
+
+class Language:
+    """What is known about English, loaded once and shared by all lectures (about 0.1 s, 40 MB)."""
+
+    def __init__(self) -> None:
+        self.vocabulary = Vocabulary()
+        self.pronouncer = Pronouncer()
+        self.costs = PhoneCosts()
+
+
+class LectureIndex:
+    """Immutable; passages are addressed by position (0 is the first), not by their number."""
+
+    def __init__(self, passages: list[Passage], language: Language) -> None:
+        self.passages = passages
+        self.language = language
+        self.words = [words_of(passage.text) for passage in passages]
+        stem = language.vocabulary.stem
+        self.stems = [[stem(word) for word in words] for words in self.words]
+        self._holders: dict[str, dict[int, int]] = {}
+        for position, stems in enumerate(self.stems):
+            for name, count in Counter(stems).items():
+                self._holders.setdefault(name, {})[position] = count
+        self._stream, self._filled, self._first_words = self._build_stream()
+        self._bm25 = self._build_bm25()
+
+    def __len__(self) -> int:
+        return len(self.passages)
+
+    @property
+    def known_stems(self) -> list[str]:
+        """Every stem of the lecture, in order of first occurrence."""
+        return list(self._holders)
+
+    def letter_hits(self, stem: str) -> np.ndarray:
+        """1 for each passage that has the stem, else 0; float32 of shape (passages,)."""
+        hits = np.zeros(len(self), np.float32)
+        hits[list(self._holders.get(stem, ()))] = 1.0
+        return hits
+
+    def sound_hits(self, phones: tuple[int, ...]) -> np.ndarray:
+        """0..1 for each passage: how well the phones are heard anywhere in it, word boundaries or not."""
+        hits = np.zeros(len(self), np.float32)
+        if len(self._filled):
+            by_word = self._stream.search(phones)
+            hits[self._filled] = np.maximum.reduceat(by_word, self._first_words)
+        return hits
+
+    def bm25(self, stems: list[str]) -> np.ndarray:
+        """The BM25 scores of all passages for these stems, float32 of shape (passages,)."""
+        known = [stem for stem in stems if stem in self._holders]
+        if self._bm25 is None or not known:
+            return np.zeros(len(self), np.float32)
+        return self._bm25.get_scores(known)
+
+    def _build_stream(self) -> tuple[PhoneStream, np.ndarray, np.ndarray]:
+        phones = self.language.pronouncer.phones
+        stream = PhoneStream([phones(word) for words in self.words for word in words], self.language.costs)
+        lengths = np.array([len(words) for words in self.words], np.intp)
+        firsts = np.cumsum(lengths) - lengths
+        filled = np.flatnonzero(lengths)
+        return stream, filled, firsts[filled]
+
+    def _build_bm25(self) -> bm25s.BM25 | None:
+        if not self._holders:
+            return None
+        index = bm25s.BM25(method="lucene")
+        index.index(self.stems, show_progress=False)
+        return index

@@ -1,0 +1,49 @@
+"""What the answerer says: short spoken sentences around words of the lecture, quoted as they were recognised."""
+
+import re
+
+from viva.passages import Passage
+
+NOTHING_HEARD = "Nothing of the lecture has been heard yet, so I cannot answer that."
+NOT_COVERED = "I could not find that in the lecture."
+NOT_SAID_THERE = "The part of the lecture about that does not say."
+NO_QUESTION = "I did not catch a question."
+
+_OPENINGS = ("In the lecture:", "The lecture says:", "Here is what was said:", "From the lecture:")
+_SENTENCE_END = re.compile(r"[.!?…][\"')\]]*$")
+
+
+def _tidy(text: str) -> str:
+    """The passage as it can stand between quotation marks and be spoken; no word is added or changed."""
+    return text.replace('"', "'").replace("[", "(").replace("]", ")").strip()
+
+
+def quote(passages: list[Passage], turn: int) -> str:
+    """Quotes passages in the order given, each with its mark; `turn` picks the opening, so that it varies."""
+    opening = _OPENINGS[turn % len(_OPENINGS)]
+    parts: list[str] = []
+    for before, passage in zip([None, *passages], passages, strict=False):
+        follows = before is not None and passage.number == before.number + 1
+        joint = "" if before is None else (" " if follows else " And also: ")
+        parts.append(f'{joint}"{_tidy(passage.text)}" [{passage.number}]')
+    return f"{opening} {''.join(parts)}" + ("" if not passages else ".")
+
+
+def overview(passages: list[Passage]) -> str:
+    """Quotes the passages that stand for the whole lecture, without claiming that they are all of it."""
+    parts = [f'"{_tidy(passage.text)}" [{passage.number}]' for passage in passages]
+    first = f"It begins with: {parts[0]}." if passages[0].number == 1 else f"Among other things: {parts[0]}."
+    if len(parts) == 1:
+        return first
+    return f"{first} Central to it: {' and '.join(parts[1:])}."
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether a punctuated text ends where its sentence ends."""
+    return bool(_SENTENCE_END.search(text))
+
+
+def is_punctuated(passages: list[Passage]) -> bool:
+    """Whether the recogniser wrote sentences; some write bare words."""
+    ended = sum(ends_sentence(passage.text) for passage in passages)
+    return ended * 4 >= len(passages)
