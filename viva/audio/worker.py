@@ -1,0 +1,93 @@
+"""The decoder's child process: `python -m viva.audio.worker` reads one job, answers it and ends.
+
+It is started before there is a job and waits on stdin, so that a job does not wait for the imports. It
+ends with its parent: an idle one reads the end of stdin, a busy one finds its stdout closed.
+"""
+
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import av
+import av.logging
+
+from viva.audio.job import DONE, ERROR, INFO, MISSING, PCM, Job, frame
+from viva.audio.media import Media
+from viva.audio.pcm import pcm_blocks
+from viva.audio.scan import inspect
+from viva.errors import AudioRejected, InvalidRequest
+
+
+def main() -> None:
+    """Serve one job from stdin to stdout."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at a terminal reaches us too; the parent decides
+    av.logging.set_level(None)
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):
+        return
+    job = Job.from_line(line)
+    _limit(job)
+    out = open(1, "wb", closefd=False)  # noqa: SIM115 - as long as the process
+    try:
+        for part in _answer(job):
+            out.write(part)
+            out.flush()
+    except BrokenPipeError:
+        os._exit(1)  # nobody listens any more
+
+
+def _answer(job: Job) -> Iterator[bytes]:
+    """The frames of the answer. Whatever else is raised ends the process, which the parent takes as a refusal."""
+    try:
+        yield from _serve(job)
+    except InvalidRequest as error:
+        yield _error(error)
+    except FileNotFoundError:
+        yield frame(MISSING)
+    except MemoryError:
+        yield _error(AudioRejected("The recording needs more memory to read than is allowed."))
+
+
+def _serve(job: Job) -> Iterator[bytes]:
+    media = Media(job.path)
+    if job.action == "inspect":
+        yield frame(INFO, json.dumps(asdict(inspect(media, job.max_duration_s))).encode())
+        return
+    blocks = pcm_blocks(
+        media,
+        sample_rate_hz=job.sample_rate_hz,
+        start_s=job.start_s,
+        end_s=job.end_s,
+        max_duration_s=job.max_duration_s,
+    )
+    for block in blocks:
+        yield frame(PCM, block)
+    yield frame(DONE)
+
+
+def _error(error: InvalidRequest) -> bytes:
+    return frame(ERROR, json.dumps({"code": error.code, "message": error.message}).encode())
+
+
+def _limit(job: Job) -> None:
+    """Memory, CPU time, no files to write."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    cpu_s = int(usage.ru_utime + usage.ru_stime + job.cpu_s) + 1
+    for kind, amount in (
+        (resource.RLIMIT_AS, job.max_memory_bytes),  # macOS takes it and does not enforce it
+        (resource.RLIMIT_CPU, cpu_s),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        try:
+            resource.setrlimit(kind, (amount, amount))
+        except (ValueError, OSError):
+            continue  # a system without this limit; the parent still watches the clock
+
+
+if __name__ == "__main__":
+    main()
