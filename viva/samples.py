@@ -119,9 +119,10 @@ def _speak(sentence: str, voice: str) -> array:
         command = [flite, "-voice", voice, "-t", sentence, "-o", file.name]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=_LONGEST_LINE_S)
-        except (subprocess.SubprocessError, OSError) as error:
+            samples = _read_samples(file.name)
+        except (subprocess.SubprocessError, OSError, EOFError, wave.Error) as error:
             raise EngineUnavailable(f"flite could not speak {sentence!r}.") from error
-        return _without_silence(_read_samples(file.name))
+    return _without_silence(samples)
 
 
 def _read_samples(path: str) -> array:
