@@ -113,7 +113,9 @@ def fetch(model: Model, root: Path, client: httpx.Client, *, hub: str = HUB, pro
         target = folder / file.name
         if not _matches(target, file):
             url = f"{hub.rstrip('/')}/{model.repo}/resolve/{model.revision}/{file.path}"
-            _fetch_file(file, url, target, client, lambda count, before=arrived: progress(model, before + count))
+            _fetch_file(
+                file, url, target, client, lambda count, before=arrived: progress(model, before + count)
+            )
         arrived += file.bytes
         progress(model, arrived)
     return folder
@@ -170,7 +172,9 @@ def _download(
         if response.status_code != 206:  # the server sends the whole file, whatever was asked for
             here = 0
         with part.open("ab" if here else "wb") as out:
-            for block in response.iter_raw():  # as it comes: blocks of a set size would be lost when it breaks off
+            for (
+                block
+            ) in response.iter_raw():  # as it comes: blocks of a set size would be lost when it breaks off
                 out.write(block)
                 here += len(block)
                 progress(min(here, file.bytes))

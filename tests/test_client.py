@@ -1,0 +1,177 @@
+"""The client against a server made of a function: what it sends, and what it makes of the answers."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+
+import httpx
+import pytest
+
+from viva import errors
+from viva.client import ServerUnreachable, VivaClient
+from viva.events import AnswerDelta, Done, Error
+
+DONE = {
+    "type": "done",
+    "turn_id": "t1",
+    "session_id": "s1",
+    "question": "Why?",
+    "answer": "Because.",
+    "citations": [{"lecture_id": "l1", "start": 1.0, "end": 2.0, "text": "because"}],
+    "degraded": None,
+    "usage": {"prompt_tokens": 1, "completion_tokens": 2},
+    "receipt": {"total_ms": 12.5},
+}
+
+
+def client_of(handler: Callable[[httpx.Request], httpx.Response]) -> VivaClient:
+    return VivaClient("http://viva.test", transport=httpx.MockTransport(handler))
+
+
+def answering(*events: dict | str, chop: int = 7) -> Callable[[httpx.Request], httpx.Response]:
+    """Answers with the events as JSON lines, in chunks that end anywhere."""
+    text = "".join(
+        (event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)) + "\n"
+        for event in events
+    )
+    body = text.encode()
+    chunks: Iterable[bytes] = [body[at : at + chop] for at in range(0, len(body), chop)]
+    return lambda _request: httpx.Response(200, content=iter(chunks))
+
+
+def test_a_turn_is_decoded_into_events_up_to_its_end():
+    """Lines cut anywhere, and a line separator inside a text, come out as the events that were sent."""
+    said = {"type": "answer.delta", "text": "one\u2028two é"}
+    with client_of(answering(said, DONE, {"type": "answer.delta", "text": "after the end"})) as client:
+        events = list(client.ask("s1", "l1", "Why?"))
+    assert events[0] == AnswerDelta("one\u2028two é")
+    assert isinstance(events[1], Done)
+    assert events[1].citations[0].text == "because"
+    assert len(events) == 2
+
+
+def test_events_of_a_newer_server_are_passed_over():
+    """An event type that this version does not know does not disturb the others."""
+    with client_of(answering({"type": "mood", "value": 3}, DONE)) as client:
+        assert [type(event) for event in client.ask("s1", "l1", "Why?")] == [Done]
+
+
+def test_an_error_event_ends_the_turn():
+    """A turn that fails after it began ends in its error event, not in an exception."""
+    with client_of(
+        answering({"type": "error", "code": "asr_unavailable", "message": "m", "retryable": True})
+    ) as client:
+        assert list(client.ask("s1", "l1", "Why?")) == [Error("asr_unavailable", "m", True)]
+
+
+def test_a_turn_that_breaks_off_is_not_taken_for_whole():
+    """A stream that ends without done or error is an error."""
+    with (
+        client_of(answering({"type": "answer.delta", "text": "Beca"})) as client,
+        pytest.raises(ServerUnreachable, match="broke off"),
+    ):
+        list(client.ask("s1", "l1", "Why?"))
+
+
+def test_a_typed_question_goes_as_json_and_a_spoken_one_as_a_form(tmp_path):
+    """The body is what the API takes for each, with session, lecture and format."""
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        request.read()
+        seen.append(request)
+        return answering(DONE)(request)
+
+    audio = tmp_path / "q.wav"
+    audio.write_bytes(b"RIFF....")
+    with client_of(handler) as client:
+        list(client.ask("s1", "l1", "Why?", audio_format="wav"))
+        list(client.ask("s1", "l1", audio))
+    assert json.loads(seen[0].content) == {
+        "session_id": "s1",
+        "lecture_id": "l1",
+        "question": "Why?",
+        "audio_format": "wav",
+    }
+    assert seen[1].headers["content-type"].startswith("multipart/form-data")
+    assert b'name="audio"; filename="q.wav"' in seen[1].content
+    assert b"RIFF...." in seen[1].content
+
+
+@pytest.mark.parametrize(
+    ("status", "cls"),
+    [
+        (400, errors.InvalidRequest),
+        (404, errors.NotFound),
+        (409, errors.Conflict),
+        (413, errors.TooLarge),
+        (415, errors.UnsupportedMedia),
+        (429, errors.RateLimited),
+        (503, errors.Overloaded),
+        (504, errors.DeadlineExceeded),
+        (500, errors.VivaError),
+    ],
+)
+def test_the_servers_error_is_raised_as_what_it_was(status, cls):
+    """Status and code decide the class; the message is the server's."""
+    body = {"error": {"code": "some_code", "message": "It is so.", "param": None, "request_id": "r1"}}
+    with client_of(lambda _request: httpx.Response(status, json=body)) as client:
+        with pytest.raises(cls, match=r"It is so\.") as caught:
+            client.lecture("l1")
+        assert caught.value.code == "some_code"
+        with pytest.raises(cls):
+            list(client.ask("s1", "l1", "Why?"))
+
+
+def test_an_answer_that_is_not_vivas_is_said_to_be_so():
+    """An error page of some other server does not end in a JSON error, but in a hint at VIVA_URL."""
+    with (
+        client_of(lambda _request: httpx.Response(502, text="<html>")) as client,
+        pytest.raises(errors.VivaError, match="VIVA_URL"),
+    ):
+        client.status()
+
+
+def test_nobody_there_is_a_sentence_with_the_way_out():
+    """A refused connection names the address and `make run`."""
+    with VivaClient("http://127.0.0.1:9") as client:
+        with pytest.raises(ServerUnreachable, match=r"No Viva answers at http://127\.0\.0\.1:9\. .*make run"):
+            client.status()
+        with pytest.raises(ServerUnreachable):
+            list(client.ask("s1", "l1", "Why?"))
+
+
+def test_a_connection_that_breaks_in_the_middle_is_ours(tmp_path):
+    """A transport error while streaming becomes ServerUnreachable."""
+
+    def broken() -> Iterator[bytes]:
+        yield b'{"type":"answer.delta","text":"a"}\n'
+        raise httpx.ReadError("reset")
+
+    with (
+        client_of(lambda _request: httpx.Response(200, content=broken())) as client,
+        pytest.raises(ServerUnreachable, match="broke"),
+    ):
+        list(client.ask("s1", "l1", "Why?"))
+
+
+def test_progress_is_followed_to_its_end():
+    """Progress events become lectures; the last one is ready, and nothing is read after it."""
+    events = [{"lecture_id": "l1", "status": "transcribing", "progress": 0.5, "duration_s": 10.0}]
+    events.append({"lecture_id": "l1", "status": "ready", "progress": 1.0, "duration_s": 10.0})
+    body = "".join(f"event: progress\ndata: {json.dumps(event)}\n\n" for event in events)
+    with client_of(lambda _request: httpx.Response(200, text=body)) as client:
+        seen = list(client.follow("l1"))
+    assert [(lecture.progress, lecture.is_ready) for lecture in seen] == [(0.5, False), (1.0, True)]
+
+
+def test_an_id_stays_one_segment_of_the_path():
+    """What a person types as an id cannot reach another route."""
+    paths: list[bytes] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        paths.append(request.url.raw_path)
+        return httpx.Response(200, json={"lecture_id": "x", "status": "ready"})
+
+    with client_of(handler) as client:
+        client.lecture("../sessions/a?b#c")
+    assert paths == [b"/v1/lectures/..%2Fsessions%2Fa%3Fb%23c"]
