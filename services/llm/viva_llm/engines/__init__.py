@@ -1,0 +1,1 @@
+"""The kinds of backend, each imported only when a list names it."""

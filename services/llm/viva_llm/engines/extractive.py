@@ -1,0 +1,50 @@
+"""Answers by quoting the lecture: no model, no network, always there. The last resort of every list."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+
+from ..answer import Delta
+from ..backend_list import BackendSpec
+from ..chat import Chat
+from ..extractive import Answerer
+from ..settings import LLMSettings
+from .pieces import deltas_of
+
+# The whole answer is known at once: a few words an event keep the stream cheap and its text readable.
+_WORDS_EACH = 6
+
+
+class ExtractiveBackend:
+    """The answerer behind the one thread bridge of this service.
+
+    One thread: the work is pure computation of milliseconds, which two threads would not do faster.
+    """
+
+    kind = "extractive"
+    model = "extractive"
+    hears = False
+
+    def __init__(self, spec: BackendSpec, _settings: LLMSettings) -> None:
+        self.name = spec.name
+        self._answerer = Answerer()
+        self._thread: ThreadPoolExecutor | None = None
+
+    async def start(self) -> None:
+        """Opens the thread."""
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="extractive")
+
+    async def close(self) -> None:
+        """Ends the thread; what waits for it is dropped."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def probe(self) -> None:
+        """Can always serve."""
+
+    async def stream(self, chat: Chat) -> AsyncGenerator[Delta]:
+        """The answer with its citation marks."""
+        messages = [{"role": message.role, "content": message.text} for message in chat.messages]
+        loop = asyncio.get_running_loop()
+        text = str(await loop.run_in_executor(self._thread, self._answerer.answer, messages))
+        for delta in deltas_of(text, chat, words_each=_WORDS_EACH):
+            yield delta

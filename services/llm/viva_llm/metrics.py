@@ -1,0 +1,28 @@
+"""The metrics of the llm stage, on the service's registry."""
+
+from viva.service.metrics import ServiceMetrics
+
+
+class LLMMetrics:
+    """Labels are bounded: backends by name from the settings, outcomes and reasons from our own lists."""
+
+    def __init__(self, metrics: ServiceMetrics) -> None:
+        self.answers = metrics.counter(
+            "viva_llm_answers_total",
+            "Answers by the backend that gave them and outcome: ok, cut (failed midway), left (client went away)",
+            ("backend", "outcome"),
+        )
+        self.failures = metrics.counter(
+            "viva_llm_backend_failures_total", "Attempts that gave no first token", ("backend", "reason")
+        )
+        self.fallbacks = metrics.counter(
+            "viva_llm_fallbacks_total", "Answers given by a backend that is not the first of its list", ("backend",)
+        )
+        self.unanswered = metrics.counter("viva_llm_unanswered_total", "Requests that every backend failed", ("code",))
+        self.first_token = metrics.histogram(
+            "viva_llm_first_token_seconds", "From a backend being asked to its first token", ("backend",)
+        )
+        self.tokens = metrics.counter(
+            "viva_llm_tokens_total", "Tokens by kind: prompt, cached, completion", ("backend", "kind")
+        )
+        self.active = metrics.gauge("viva_llm_active", "Answers under way")

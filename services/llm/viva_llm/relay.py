@@ -1,0 +1,67 @@
+"""The two forms of a response: a stream of events, or the whole answer as one object."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from viva.errors import VivaError
+from viva.service.requests import current_request_id
+
+from .answer import Usage
+from .chunks import DONE, ChunkWriter, completion
+from .given_answer import GivenAnswer
+
+
+def headers_of(answer: GivenAnswer) -> dict[str, str]:
+    """Says which backend answers, and that it is a fallback where it is one."""
+    headers = {"x-viva-backend": answer.backend}
+    if answer.degraded:
+        headers["x-viva-degraded"] = answer.degraded
+    return headers
+
+
+async def events_of(answer: GivenAnswer, writer: ChunkWriter) -> AsyncIterator[bytes]:
+    """The answer as server-sent events; a failure midway is an error event, after which there is no finish mark."""
+    head = writer.role()
+    try:
+        async for delta in answer:
+            if event := writer.delta(delta):
+                yield head + event
+                head = b""
+    except VivaError as error:
+        yield head + writer.error(error, current_request_id())
+        return
+    yield DONE
+
+
+async def whole(answer: GivenAnswer, answer_id: str) -> dict:
+    """The whole answer as OpenAI's completion object. Raises VivaError when it is cut short."""
+    texts: list[str] = []
+    finish_reason, usage = "stop", None
+    async for delta in answer:
+        texts.append(delta.text)
+        finish_reason = delta.finish_reason or finish_reason
+        usage = delta.usage or usage
+    pieces = sum(map(bool, texts))
+    return completion(answer_id, answer.model, "".join(texts), finish_reason, usage or Usage(0, pieces))
+
+
+class EventStream(StreamingResponse):
+    """A stream that gives back what it holds when it ends, is cut, or its client leaves."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: AsyncIterator[bytes], headers: dict[str, str], held: AsyncExitStack) -> None:
+        # Proxies must not collect events before they pass them on.
+        super().__init__(events, headers={**headers, "cache-control": "no-cache", "x-accel-buffering": "no"})
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._held:
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                # Left to the garbage collector, the work upstream would go on for a while.
+                await self.body_iterator.aclose()

@@ -1,0 +1,162 @@
+"""The body of POST /v1/chat/completions: what we take of OpenAI's request, checked, and turned into a Chat."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from viva.errors import InvalidRequest
+
+from .chat import Chat, Message, Sampling
+
+_MAX_MESSAGES = 1024
+_MAX_TOKENS = 1_000_000
+
+
+class _Body(BaseModel):
+    # Fields that we do not know are dropped here: nothing reaches a model server that is not named below.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class TextPart(_Body):
+    """A stretch of text."""
+
+    type: Literal["text"]
+    text: str
+
+
+class InputAudio(_Body):
+    """Audio inside the request."""
+
+    data: str = Field(description="The audio in base64", pattern=r"^[A-Za-z0-9+/]*={0,2}$")
+    format: str = Field(description="Its container, like `wav` or `mp3`", pattern=r"^[a-z0-9]{1,16}$")
+
+
+class InputAudioPart(_Body):
+    """Audio inside the request, as OpenAI has it."""
+
+    type: Literal["input_audio"]
+    input_audio: InputAudio
+
+
+class AudioURL(_Body):
+    """Where audio is."""
+
+    url: str = Field(description="A data: URL, or an address that VIVA_LLM_AUDIO_URL_PREFIXES allows")
+
+
+class AudioURLPart(_Body):
+    """Audio by address, as vLLM has it."""
+
+    type: Literal["audio_url"]
+    audio_url: AudioURL
+
+
+ContentPart = Annotated[TextPart | InputAudioPart | AudioURLPart, Field(discriminator="type")]
+
+
+class RequestMessage(_Body):
+    """One message of the conversation."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | Annotated[list[ContentPart], Field(min_length=1, max_length=256)]
+
+
+class StreamOptions(_Body):
+    """What a stream carries besides its text."""
+
+    include_usage: bool = Field(False, description="A last chunk with the token counts")
+
+
+class ResponseFormat(_Body):
+    """Only text is answered."""
+
+    type: Literal["text"]
+
+
+class ChatCompletionRequest(_Body):
+    """OpenAI's chat request, as far as it makes sense here; other fields are ignored."""
+
+    model: str | None = Field(
+        None, max_length=512, description="`viva` (the default): every backend in order; or one name of GET /v1/models"
+    )
+    messages: Annotated[list[RequestMessage], Field(min_length=1, max_length=_MAX_MESSAGES)]
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = Field(None, ge=1, le=_MAX_TOKENS)
+    max_completion_tokens: int | None = Field(None, ge=1, le=_MAX_TOKENS)
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    stop: str | Annotated[list[str], Field(max_length=16)] | None = None
+    n: Literal[1] | None = Field(1, description="Only one answer is given")
+    user: str | None = Field(None, max_length=512)
+    tools: Annotated[list, AfterValidator(lambda tools: _none_of(tools, "tools"))] | None = None
+    logprobs: Literal[False] | None = Field(None, description="Not given")
+    response_format: ResponseFormat | None = None
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> "ChatCompletionRequest":
+        if self.max_tokens is not None and self.max_completion_tokens is not None:
+            raise ValueError("give max_tokens or max_completion_tokens, not both")
+        return self
+
+    def as_chat(self, audio_prefixes: tuple[str, ...]) -> Chat:
+        """The chat that backends are asked. Raises InvalidRequest for an audio address that is not ours."""
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return Chat(
+            messages=tuple(_message(message, audio_prefixes) for message in self.messages),
+            sampling=Sampling(
+                temperature=self.temperature,
+                top_p=self.top_p,
+                presence_penalty=self.presence_penalty,
+                frequency_penalty=self.frequency_penalty,
+                seed=self.seed,
+                stop=tuple(filter(None, stops)),
+                max_tokens=self.max_tokens,
+                max_completion_tokens=self.max_completion_tokens,
+            ),
+            user=self.user,
+        )
+
+
+def parse_request(body: bytes) -> ChatCompletionRequest:
+    """The request in a body. Raises InvalidRequest, which names the field."""
+    try:
+        return ChatCompletionRequest.model_validate_json(body)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if problem["type"] == "json_invalid":
+        raise InvalidRequest("The body is not valid JSON.", code="invalid_json")
+    where = ".".join(str(part) for part in problem["loc"])
+    reason = problem["msg"].removeprefix("Value error, ")
+    raise InvalidRequest(f"{where or 'The request'}: {reason}.", param=where or None)
+
+
+def _none_of(given: list, what: str) -> None:
+    if given:
+        raise ValueError(f"{what} are not supported here")
+
+
+def _message(message: RequestMessage, audio_prefixes: tuple[str, ...]) -> Message:
+    # Older models and servers know only "system"; the two mean the same.
+    role = "system" if message.role == "developer" else message.role
+    if isinstance(message.content, str):
+        return Message(role, message.content)
+    for part in message.content:
+        if isinstance(part, AudioURLPart):
+            _check_audio_url(part.audio_url.url, audio_prefixes)
+    if all(isinstance(part, TextPart) for part in message.content):
+        # Plain text for the many servers and templates that know no parts.
+        return Message(role, "\n".join(part.text for part in message.content))
+    return Message(role, tuple(part.model_dump() for part in message.content))
+
+
+def _check_audio_url(url: str, prefixes: tuple[str, ...]) -> None:
+    """Stops a client from making the model server fetch an address of its choice."""
+    if url.startswith("data:audio/"):
+        return
+    plain = not any(trick in url.lower() for trick in ("..", "%2e", "\\"))
+    if not (plain and url.startswith(prefixes)):
+        raise InvalidRequest("audio_url: only addresses that this service was told of.", param="messages")

@@ -1,0 +1,1 @@
+"""The HTTP API of the llm service, one file per noun."""

@@ -1,0 +1,59 @@
+"""POST /v1/chat/completions."""
+
+from contextlib import AsyncExitStack
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+
+from ..body import read_body
+from ..chunks import ChunkWriter, new_answer_id
+from ..disconnect import ClientLeft, unless_client_leaves
+from ..relay import EventStream, events_of, headers_of, whole
+from ..request_body import ChatCompletionRequest, parse_request
+from ..service import LLMService, service_of
+
+router = APIRouter(tags=["chat"])
+
+# The body is read by us, for its size limit, so its schema is put into the document by hand.
+_WHERE = "#/paths/~1v1~1chat~1completions/post/requestBody/content/application~1json/schema/$defs/{model}"
+_SCHEMA = ChatCompletionRequest.model_json_schema(ref_template=_WHERE)
+_CLIENT_LEFT = 499
+
+
+@router.post(
+    "/v1/chat/completions",
+    summary="Answer a conversation, as OpenAI's chat API does",
+    response_model=None,
+    responses={
+        200: {
+            "description": "The answer; `text/event-stream` when `stream` is true. `x-viva-backend` names what "
+            "answered, `x-viva-degraded` is there when that is a fallback.",
+        },
+        400: {"description": "The request is wrong, or longer than every model's context"},
+        404: {"description": "No such model"},
+        503: {"description": "No backend could answer, or too many answers are under way (Retry-After)"},
+        504: {"description": "No backend began to answer in its time"},
+    },
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}},
+)
+async def create_chat_completion(request: Request, service: LLMService = Depends(service_of)) -> Response:
+    """The backends of the list are tried in order until one gives its first token; only then the response begins.
+
+    A failure after that is an `{"error": ...}` event, and the stream ends without `finish_reason` and `[DONE]`.
+    """
+    asked = parse_request(await read_body(request, service.settings.max_body_bytes))
+    answer = service.answer(asked.model, asked.as_chat(service.settings.audio_prefixes()))
+    answer_id = new_answer_id()
+    async with AsyncExitStack() as held:
+        held.enter_context(service.admission.place())
+        held.push_async_callback(answer.aclose)
+        try:
+            await unless_client_leaves(request, answer.start())
+            if not asked.stream:
+                body = await unless_client_leaves(request, whole(answer, answer_id))
+                return Response(orjson.dumps(body), headers=headers_of(answer), media_type="application/json")
+        except ClientLeft:
+            return Response(status_code=_CLIENT_LEFT)
+        include_usage = asked.stream_options is not None and asked.stream_options.include_usage
+        writer = ChunkWriter(answer_id, answer.model, include_usage=include_usage)
+        return EventStream(events_of(answer, writer), headers_of(answer), held.pop_all())
