@@ -1,0 +1,55 @@
+"""Joining the sentences of an answer into one file."""
+
+import base64
+import io
+import wave
+from pathlib import Path
+
+import pytest
+
+from viva.cli.recording import Recording, format_of
+from viva.errors import InvalidRequest
+from viva.events import Audio
+
+
+def sentence(data: bytes, audio_format: str) -> Audio:
+    return Audio(0, audio_format, base64.b64encode(data).decode(), "text")
+
+
+def wav_of(samples: bytes) -> bytes:
+    written = io.BytesIO()
+    with wave.open(written, "wb") as out:
+        out.setparams((1, 2, 16_000, 0, "NONE", ""))
+        out.writeframes(samples)
+    return written.getvalue()
+
+
+def test_frames_of_mp3_follow_each_other(tmp_path):
+    """Formats made of frames are joined byte by byte, in a folder that is made if need be."""
+    recording = Recording()
+    assert not recording
+    for data in (b"one", b"two"):
+        recording.add(sentence(data, "mp3"))
+    assert recording.save(tmp_path / "new" / "answer.mp3").read_bytes() == b"onetwo"
+
+
+def test_wav_files_become_one_wav_file(tmp_path):
+    """The samples of all sentences are under one header that counts them all."""
+    recording = Recording()
+    for samples in (b"\1\0" * 100, b"\2\0" * 50):
+        recording.add(sentence(wav_of(samples), "wav"))
+    with wave.open(str(recording.save(tmp_path / "answer.wav"))) as joined:
+        assert joined.getnframes() == 150
+        assert joined.readframes(150) == b"\1\0" * 100 + b"\2\0" * 50
+
+
+def test_the_ending_decides_the_format():
+    """Upper case and .ogg are understood."""
+    assert [format_of(Path(name)) for name in ("a.MP3", "b.ogg", "c.wav")] == ["mp3", "opus", "wav"]
+
+
+@pytest.mark.parametrize("name", ["answer", "answer.flac", "answer.txt"])
+def test_an_ending_that_cannot_be_joined_is_refused(name):
+    """The message names the endings that can be."""
+    with pytest.raises(InvalidRequest, match=r"\.mp3, \.opus"):
+        format_of(Path(name))
