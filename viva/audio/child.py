@@ -19,6 +19,8 @@ class Child:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._reading = asyncio.Lock()
+        self._stopping: asyncio.Task | None = None
 
     @classmethod
     async def start(cls) -> "Child":
@@ -51,8 +53,9 @@ class Child:
     async def read(self) -> tuple[bytes, bytes]:
         """The next frame: its kind and payload. Raises AudioRejected when the child has died."""
         try:
-            kind, length = HEADER.unpack(await self._process.stdout.readexactly(HEADER.size))
-            payload = await self._process.stdout.readexactly(length) if length <= MAX_BLOCK_BYTES else b""
+            async with self._reading:
+                kind, length = HEADER.unpack(await self._process.stdout.readexactly(HEADER.size))
+                payload = await self._process.stdout.readexactly(min(length, MAX_BLOCK_BYTES))
         except (asyncio.IncompleteReadError, ConnectionError):
             raise await self._died() from None
         if kind == ERROR:
@@ -67,14 +70,20 @@ class Child:
         return AudioRejected("The recording could not be read: reading it failed beyond repair.")
 
     async def stop(self) -> None:
-        """Kill it if it still runs, and wait until nothing of it is left."""
+        """Kill it if it still runs, and wait until nothing of it is left. May be called more than once."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop())
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self) -> None:
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
-        # The rest of the pipe is read so that its transport sees the end and closes.
-        await self._process.stdout.read()
-        await self._process.wait()
         self._process.stdin.close()
+        async with self._reading:
+            # What is left in the pipe is read so that its transport sees the end and closes.
+            await self._process.stdout.read()
+        await self._process.wait()
 
 
 def took_too_long() -> AudioRejected:

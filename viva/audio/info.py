@@ -21,15 +21,16 @@ class AudioInfo:
 class AudioLimits:
     """What one recording may take.
 
-    `max_memory_bytes` bounds the child's address space, shared libraries (about 120 MiB) included. macOS
-    does not enforce it; time and samples are bounded there as everywhere.
+    `max_memory_bytes` is what reading may add to the idle child (about 35 MB, most of it shared), so that
+    the default keeps all of it under 200 MB. macOS does not enforce it; time and samples are bounded
+    there as everywhere.
     `decode_timeout_s` bounds both the child's CPU time and the time spent waiting for it; the time that
     the consumer takes over each block is not counted. None means 10 s and a twentieth of the longest
     recording.
     """
 
     max_duration_s: float
-    max_memory_bytes: int = 512 * 1024 * 1024
+    max_memory_bytes: int = 160 * 1024 * 1024
     inspect_timeout_s: float = 5.0
     decode_timeout_s: float | None = None
 

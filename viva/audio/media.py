@@ -22,7 +22,7 @@ CODECS = (
 )
 
 NAMES = {"mov,mp4,m4a,3gp,3g2,mj2": "mp4", "matroska,webm": "webm"}
-MAX_SAMPLES_PER_PACKET = 1 << 20
+DECODING = {"max_samples": str(1 << 20)}  # in one packet
 MAX_DEMUX_ERRORS = 100
 
 
@@ -45,7 +45,7 @@ class Media:
         codec = self.stream.codec_context
         check_format(codec.sample_rate, codec.channels)
         codec.thread_count = 1
-        codec.options = {"max_samples": str(MAX_SAMPLES_PER_PACKET)}
+        codec.options = DECODING
 
     @property
     def name(self) -> str:
@@ -65,7 +65,7 @@ class Media:
         head = self.file.read(16)
         self.file.seek(0)
         try:
-            return av.open("fd:", container_options=options, metadata_errors="replace")
+            return av.open("fd:", options=DECODING, container_options=options, metadata_errors="replace")
         except MemoryError:
             raise
         except (FFmpegError, ValueError):
