@@ -9,14 +9,17 @@ from threading import Lock
 
 import numpy as np
 
-from viva.passages import Passage, parse_lecture
+from viva.passages import parse_lecture
 from viva_llm.extractive import phrasing
-from viva_llm.extractive.evidence import Evidence, gather
-from viva_llm.extractive.index import Language, LectureIndex
-from viva_llm.extractive.question import Question, Term, Wanted, carries, parse_question
+from viva_llm.extractive.index import LectureIndex
+from viva_llm.extractive.language import Language
+from viva_llm.extractive.question import Term, Wanted, parse_question
+from viva_llm.extractive.ranking import Findings, central_passages, choose
 
 _MARK = re.compile(r"\[(\d+)\]")
 _LEAST_COVERAGE = 0.5
+_LEAST_OWN_WEIGHT = 0.45
+_NEAR_ENOUGH = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,8 @@ class _Turn:
         talk = [message for message in messages if message.get("role") in ("user", "assistant")]
         asked = [text_of(message) for message in talk if message.get("role") == "user"]
         self._turn = len(asked)
-        self._question = parse_question(asked[-1] if asked else "", language.vocabulary)
-        self._before = [parse_question(text, language.vocabulary) for text in asked[:-1]]
+        self._question = parse_question(asked[-1] if asked else "", language)
+        self._before = [parse_question(text, language) for text in asked[:-1]]
         self._cited = self._last_cited(talk)
 
     def _last_cited(self, talk: list[dict]) -> list[int]:
@@ -107,32 +110,68 @@ class _Turn:
         return self._plain(question.terms)
 
     def _plain(self, terms: tuple[Term, ...]) -> Answer:
-        evidence = gather(terms, self._question.words, self._index)
-        coverage = evidence.coverage()
-        if float(coverage.max()) < _LEAST_COVERAGE:
-            return Answer(phrasing.NOT_COVERED, coverage=float(coverage.max()))
-        scores = self._scores(evidence, coverage, terms)
-        return self._quoted(scores, float(coverage.max()))
+        found = Findings(self._question, terms, self._index)
+        if found.best_coverage < _LEAST_COVERAGE:
+            return Answer(phrasing.NOT_COVERED, coverage=found.best_coverage)
+        return self._quoted(found.scores(), found.coverage)
 
-    def _scores(self, evidence: Evidence, coverage: np.ndarray, terms: tuple[Term, ...]) -> np.ndarray:
-        own = (evidence.weights[:, None] * evidence.found()).sum(axis=0) / max(1e-6, float(evidence.weights.sum()))
-        bm25 = self._index.bm25([term.stem for term in terms])
-        bm25 = bm25 / bm25.max() if bm25.max() > 0 else bm25
-        kind = np.array([carries(words, self._question.wanted) for words in self._index.words], np.float32)
-        return coverage + 0.5 * own + 0.2 * bm25 + 0.25 * kind * (coverage > 0.3)
-
-    def _quoted(self, scores: np.ndarray, coverage: float) -> Answer:
-        best = int(np.argmax(scores))
-        chosen = [best]
-        rivals = [int(place) for place in np.argsort(-scores)[1:3]]
-        chosen += [place for place in rivals if scores[place] >= 0.8 * scores[best]]
+    def _quoted(self, scores: np.ndarray, coverage: np.ndarray) -> Answer:
+        chosen = choose(scores, self._question, self._index)
         passages = [self._index.passages[place] for place in sorted(chosen)]
         numbers = tuple(self._index.passages[place].number for place in chosen)
-        return Answer(phrasing.quote(passages, self._turn), numbers, coverage)
+        return Answer(phrasing.quote(passages, self._turn), numbers, float(coverage[chosen[0]]))
 
     def _follow_up(self) -> Answer:
-        context = self._before[-1].terms if self._before else ()
-        return self._plain(self._question.terms or context)
+        question = self._question
+        context = self._context_terms()
+        nearness = self._nearness()
+        own = sum(term.weight for term in question.terms if not term.verb)
+        found = Findings(question, question.terms, self._index, context=context)
+        if own < _LEAST_OWN_WEIGHT:
+            return self._carry_on(found, nearness)
+        placed = np.maximum(nearness, found.context_coverage * (found.context_coverage >= _LEAST_COVERAGE))
+        local = found.coverage * (placed >= 0.3)
+        if float(local.max()) >= _LEAST_COVERAGE:
+            scores = found.scores() + 0.5 * nearness + 0.3 * found.context_coverage
+            return self._quoted(np.where(local >= 0.7 * local.max(), scores, 0.0), found.coverage)
+        if found.best_coverage >= _LEAST_COVERAGE and not question.points_back:
+            return self._quoted(found.scores(), found.coverage)
+        return Answer(phrasing.NOT_SAID_THERE, coverage=float(local.max()))
+
+    def _carry_on(self, found: Findings, nearness: np.ndarray) -> Answer:
+        """For a question with no subject of its own: looks in and after what was cited for the kind of thing asked."""
+        kind = found.kind
+        if self._question.wanted is not Wanted.ANYTHING:
+            reach = nearness * (kind > 0)
+            if float(reach.max()) < _NEAR_ENOUGH:
+                if self._question.wanted is not Wanted.REASON:
+                    return Answer(phrasing.NOT_SAID_THERE)
+                reach = nearness
+            return self._quoted(reach + 0.3 * kind * nearness + 0.3 * found.coverage * (reach > 0), np.maximum(nearness, found.coverage))
+        fresh = nearness.copy()
+        fresh[self._cited] *= 0.5
+        return self._quoted(fresh + 0.4 * found.coverage * (nearness > 0.2) + 0.2 * found.context_coverage * (nearness > 0.2), nearness)
+
+    def _context_terms(self) -> tuple[Term, ...]:
+        """The words of the questions before, back to the first that stands by itself."""
+        terms: list[Term] = []
+        for question in reversed(self._before):
+            terms += [term for term in question.terms if term.stem not in {known.stem for known in terms}]
+            if not question.leans_back:
+                break
+        own = {term.stem for term in self._question.terms}
+        return tuple(term for term in terms if term.stem not in own)
+
+    def _nearness(self) -> np.ndarray:
+        """(passages,) 0..1: how near to what was cited last; what follows is nearer than what went before."""
+        places = np.arange(len(self._index))
+        near = np.zeros(len(self._index), np.float32)
+        for cited in self._cited:
+            distance = places - cited
+            np.maximum(near, np.exp(-np.where(distance >= 0, distance / 3.0, -distance / 1.5)), out=near)
+        return near
 
     def _overview(self) -> Answer:
-        return Answer(phrasing.overview(self._index.passages[:1]), (self._index.passages[0].number,), 1.0)
+        opening, *central = central_passages(self._index)
+        passages = [self._index.passages[place] for place in (opening, *central)]
+        return Answer(phrasing.overview(passages), tuple(passage.number for passage in passages), 1.0)

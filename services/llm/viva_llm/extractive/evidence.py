@@ -8,6 +8,7 @@ import numpy as np
 from viva_llm.extractive.alignment import joined
 from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.question import Term
+from viva_llm.extractive.words import rarity
 
 # How like a chance sound gets: for a word of so many phones, the likeness that 2% of unrelated passages reach, and how
 # fast the share falls beyond it (an exponential tail). Measured with words that were not said, on recognised lectures.
@@ -16,6 +17,9 @@ _CHANCE_SHARE = 0.02
 _CHANCE_TAIL = 0.05
 _NEIGHBOURHOOD = 6  # passages: where the other words of the question have already pointed at a place
 _KIN_CREDIT = 0.8
+_TELLING_RARITY = 0.8
+_VERB_LOSS = 0.5
+_PAIR_ODDS = 20.0
 _KIN_LEAST_LETTERS = 4
 _NEIGHBOUR_CREDIT = ((1, 0.9), (2, 0.6))
 
@@ -30,7 +34,7 @@ def _misheard_odds(term: Term, known: bool) -> float:
     """How much more likely a chance likeness is than a mishearing: a common word is seldom misheard."""
     if not known:
         return 1.0
-    return 1.5 if term.weight > 0.9 else 4.0
+    return 3.0 if term.weight > 1.0 else 8.0 if term.weight > 0.85 else 20.0
 
 
 def kin(stem: str, stems: list[str]) -> list[str]:
@@ -55,33 +59,29 @@ class Evidence:
 
     `letters` (terms, passages): the word itself or its kin. `heard_near` and `heard_alone`: how far a likeness in
     sound is to be believed where other words point at the place too, and where it stands alone.
-    `weights` (terms,): how much the term tells, by its rarity in English and in this lecture.
+    `weights` (terms,): how much the term tells, by its rarity in English and in this lecture. `losses` (terms,): how
+    much its absence tells. `idf` (terms,): how well the term tells one place of the lecture from another.
     """
 
     letters: np.ndarray
     heard_near: np.ndarray
     heard_alone: np.ndarray
     weights: np.ndarray
+    losses: np.ndarray
+    idf: np.ndarray
 
     def found(self) -> np.ndarray:
         """(terms, passages): the best of letters and sound, sound believed as far as its company warrants."""
         total = float(self.weights.sum()) or 1.0
-        around = _spread(self.letters)
+        around = spread(self.letters)
         company = (self.weights[:, None] * around).sum(axis=0, keepdims=True) - self.weights[:, None] * around
         others = np.maximum(total - self.weights, 1e-6)[:, None]
         trust = np.minimum(1.0, 2.0 * company / others)
         heard = self.heard_alone + (self.heard_near - self.heard_alone) * trust
         return np.maximum(self.letters, heard)
 
-    def coverage(self) -> np.ndarray:
-        """(passages,): the weighted share of the question that is found in each passage and its neighbours."""
-        total = float(self.weights.sum())
-        if total == 0.0:
-            return np.zeros(self.letters.shape[1], np.float32)
-        return (self.weights[:, None] * _spread(self.found())).sum(axis=0) / total
 
-
-def _spread(found: np.ndarray) -> np.ndarray:
+def spread(found: np.ndarray) -> np.ndarray:
     """Each passage with what its neighbours have, discounted by distance: sentences run over."""
     spread = found.copy()
     for distance, credit in _NEIGHBOUR_CREDIT:
@@ -100,16 +100,23 @@ def gather(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex)
         letters[row] = index.letter_hits(term.stem)
         for other in kin(term.stem, index.known_stems):
             np.maximum(letters[row], _KIN_CREDIT * index.letter_hits(other), out=letters[row])
+        for other, credit in index.meanings.related(term.word).items():
+            credit *= max(0.5, min(1.0, rarity(index.language.vocabulary.zipf(other)) / _TELLING_RARITY))
+            stem = index.language.vocabulary.stem(other)
+            np.maximum(letters[row], np.float32(credit) * index.letter_hits(stem), out=letters[row])
         phones = index.language.pronouncer.phones(term.word)
         near[row], alone[row] = _heard(phones, _misheard_odds(term, index.language.pronouncer.knows(term.word)), index)
     for rows, phones in _pairs(terms, words, index):
-        heard_near, heard_alone = _heard(phones, 1.5, index)
+        heard_near, heard_alone = _heard(phones, _PAIR_ODDS, index)
         for row in rows:
             np.maximum(near[row], heard_near, out=near[row])
             np.maximum(alone[row], heard_alone, out=alone[row])
     found = np.maximum(letters, alone)
     base = np.array([term.weight for term in terms], np.float32)
-    return Evidence(letters, near, alone, base * _telling(found))
+    rare = _rarity_here(found)
+    weights = base * (0.35 + 0.65 * rare)
+    losses = weights * np.array([_VERB_LOSS if term.verb else 1.0 for term in terms], np.float32)
+    return Evidence(letters, near, alone, weights, losses, rare * (0.5 + 0.5 * base))
 
 
 def _heard(phones: tuple[int, ...], odds: float, index: LectureIndex) -> tuple[np.ndarray, np.ndarray]:
@@ -117,12 +124,12 @@ def _heard(phones: tuple[int, ...], odds: float, index: LectureIndex) -> tuple[n
     return 1.0 / (1.0 + 2.0 * _NEIGHBOURHOOD * chance), 1.0 / (1.0 + 2.0 * max(_NEIGHBOURHOOD, len(index)) * chance)
 
 
-def _telling(found: np.ndarray) -> np.ndarray:
-    """(terms,) 0.35..1: a word that the lecture uses everywhere says little about which place is meant."""
+def _rarity_here(found: np.ndarray) -> np.ndarray:
+    """(terms,) 0..1: a word that the lecture uses everywhere says little about which place is meant."""
     passages = found.shape[1]
     holders = (found > 0.5).sum(axis=1)
-    rarity = np.log((passages + 1) / (holders + 0.5)) / np.log((passages + 1) / 0.5)
-    return (0.35 + 0.65 * np.clip(rarity, 0.0, 1.0)).astype(np.float32)
+    here = np.log((passages + 1) / (holders + 0.5)) / np.log((passages + 1) / 0.5)
+    return np.clip(here, 0.0, 1.0).astype(np.float32)
 
 
 def _pairs(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex):
@@ -131,7 +138,7 @@ def _pairs(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex)
     by_place = {term.place: row for row, term in enumerate(terms)}
     for left, right in pairwise(range(len(words))):
         rows = [by_place[place] for place in (left, right) if place in by_place]
-        if not rows or all(index.letter_hits(terms[row].stem).any() for row in rows):
+        if not rows or any(index.letter_hits(terms[row].stem).any() for row in rows):
             continue
         sound = joined([phones(words[left]), phones(words[right])])
         if len(sound) >= 6:

@@ -6,18 +6,10 @@ import bm25s
 import numpy as np
 
 from viva.passages import Passage
-from viva_llm.extractive.alignment import PhoneCosts, PhoneStream
-from viva_llm.extractive.pronunciation import Pronouncer
-from viva_llm.extractive.words import Vocabulary, words_of
-
-
-class Language:
-    """What is known about English, loaded once and shared by all lectures (about 0.1 s, 40 MB)."""
-
-    def __init__(self) -> None:
-        self.vocabulary = Vocabulary()
-        self.pronouncer = Pronouncer()
-        self.costs = PhoneCosts()
+from viva_llm.extractive.alignment import PhoneStream
+from viva_llm.extractive.language import Language
+from viva_llm.extractive.thesaurus import MeaningIndex
+from viva_llm.extractive.words import rarity, words_of
 
 
 class LectureIndex:
@@ -35,6 +27,7 @@ class LectureIndex:
                 self._holders.setdefault(name, {})[position] = count
         self._stream, self._filled, self._first_words = self._build_stream()
         self._bm25 = self._build_bm25()
+        self.meanings = MeaningIndex({word for words in self.words for word in words}, language.thesaurus)
 
     def __len__(self) -> int:
         return len(self.passages)
@@ -64,6 +57,15 @@ class LectureIndex:
         if self._bm25 is None or not known:
             return np.zeros(len(self), np.float32)
         return self._bm25.get_scores(known)
+
+    def tfidf(self) -> np.ndarray:
+        """Unit vectors of the passages, float32 of shape (passages, stems); words of English at large count little."""
+        vectors = np.zeros((len(self), len(self._holders)), np.float32)
+        for column, (stem, holders) in enumerate(self._holders.items()):
+            weight = rarity(self.language.vocabulary.zipf(stem)) - 0.2
+            idf = np.log((len(self) + 1) / (len(holders) + 0.5))
+            vectors[list(holders), column] = max(0.0, weight) * idf
+        return vectors / np.maximum(1e-6, np.linalg.norm(vectors, axis=1, keepdims=True))
 
     def _build_stream(self) -> tuple[PhoneStream, np.ndarray, np.ndarray]:
         phones = self.language.pronouncer.phones

@@ -1,10 +1,11 @@
 """What a question asks: its information-bearing words with their weights, and the kind of answer it wants."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
-from viva_llm.extractive.words import Vocabulary, words_of
+from viva_llm.extractive.language import Language
+from viva_llm.extractive.words import rarity, words_of
 
 # The closed classes of English: they hold sentences together and say nothing about the subject.
 _FUNCTION_WORDS = frozenset(
@@ -86,6 +87,7 @@ class Term:
     stem: str
     weight: float
     place: int
+    verb: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,10 @@ class Question:
     terms: tuple[Term, ...]
     wanted: Wanted
     overview: bool
-    leans_back: bool = field(default=False)
-    """It has words that point at something said before, or too few of its own."""
+    leans_back: bool = False
+    """It points at something said before, opens like a continuation, or has no words of its own."""
+    points_back: bool = False
+    """A pronoun in it stands for something said before."""
 
 
 _TIME_QUESTION = re.compile(r"\b(when|(what|which) (year|date|day|month|decade|century|time)|how long ago|date)\b")
@@ -119,12 +123,9 @@ def _wanted(text: str) -> Wanted:
     return Wanted.REASON if _REASON_QUESTION.search(text) else Wanted.ANYTHING
 
 
-def _weight(zipf: float) -> float:
-    return min(1.1, max(0.2, (7.0 - zipf) / 3.2))
-
-
-def parse_question(text: str, vocabulary: Vocabulary) -> Question:
+def parse_question(text: str, language: Language) -> Question:
     """Takes a question apart; also one that a recogniser wrote down, without punctuation."""
+    vocabulary = language.vocabulary
     words = words_of(text)
     plain = " ".join(words)
     wanted = _wanted(plain)
@@ -140,13 +141,15 @@ def parse_question(text: str, vocabulary: Vocabulary) -> Question:
         stem = vocabulary.stem(word)
         if stem not in seen:
             seen.add(stem)
-            terms.append(Term(word, stem, _weight(vocabulary.zipf(word)), place))
+            weight = rarity(vocabulary.zipf(word))
+            terms.append(Term(word, stem, 0.4 * weight if word in _NUMBER_WORDS else weight, place,
+                              language.thesaurus.is_verb(word)))
     own = [term for term in terms if term.word not in _OVERVIEW_WORDS]
     about = bool(re.search(r"\b(lecture|talk|video|recording|speaker|class|course|this|it|presentation)\b", plain))
     is_overview = not own and (overview or (about and bool(re.search(r"\babout\b", plain))))
     pointing = any(word in _POINTING_WORDS for word in words)
     leans_back = bool(_ASKS_OPENING.search(plain)) or pointing or not terms
-    return Question(tuple(words), tuple(terms), wanted, is_overview, leans_back)
+    return Question(tuple(words), tuple(terms), wanted, is_overview, leans_back, pointing)
 
 
 def carries(words: list[str], wanted: Wanted) -> float:

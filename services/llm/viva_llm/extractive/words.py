@@ -77,6 +77,11 @@ def words_of(text: str) -> list[str]:
     return words
 
 
+def rarity(zipf: float) -> float:
+    """0.2 for the commonest words to 1.1 for names and terms."""
+    return min(1.1, max(0.2, (7.0 - zipf) / 3.2))
+
+
 class Vocabulary:
     """How rare a word is in English at large, and what its stem is.
 
@@ -88,7 +93,7 @@ class Vocabulary:
     _UNKNOWN_ZIPF = 2.0
 
     def __init__(self) -> None:
-        self._zipf_counts = self._read_counts()
+        self._counts = self._read_counts()
         self._stemmer = Stemmer.Stemmer("english")
         self.stem = cache(self._stemmer.stemWord)
 
@@ -101,9 +106,13 @@ class Vocabulary:
         pairs = (line.split() for line in path.read_text(encoding="utf-8-sig").splitlines())
         return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2}
 
+    def lists(self, word: str) -> bool:
+        """Whether the word is in the frequency list."""
+        return word in self._counts
+
     def zipf(self, word: str) -> float:
         """log10 of the occurrences in a thousand million words: about 7.5 for "the", 2 for a word not known."""
-        count = self._zipf_counts.get(word)
+        count = self._counts.get(word)
         if count is None:
             return self._UNKNOWN_ZIPF
         return max(self._UNKNOWN_ZIPF, log10(count / self._TOTAL_WORDS * 1e9))

@@ -1,0 +1,70 @@
+"""Puts the passages in order for one question, and chooses those to quote."""
+
+import numpy as np
+
+from viva_llm.extractive.evidence import gather, spread
+from viva_llm.extractive.index import LectureIndex
+from viva_llm.extractive.question import Question, Term, Wanted, carries
+
+_KIND_WEIGHT = 0.35  # of the kind of thing that is asked for, beside terms of 0.2 to 1.1
+_BESIDE = 0.8  # a passage is quoted beside the best one if it scores this share of it
+_OPENING_PASSAGES = 3
+
+
+class Findings:
+    """What the lecture has for a question; arrays are float32 of shape (passages,), 0..1 unless said otherwise."""
+
+    def __init__(
+        self, question: Question, terms: tuple[Term, ...], index: LectureIndex, *, context: tuple[Term, ...] = ()
+    ) -> None:
+        self._terms, self._index = terms, index
+        evidence = gather((*terms, *context), question.words, index)
+        found = evidence.found()
+        around = spread(found)
+        self._found, self._around = found[: len(terms)], around[: len(terms)]
+        self._idf = evidence.idf[: len(terms)]
+        self.kind = np.array([carries(words, question.wanted) for words in index.words], np.float32)
+        kind_weight = 0.0 if question.wanted in (Wanted.ANYTHING, Wanted.REASON) else _KIND_WEIGHT
+        kind_around = spread(self.kind[None, :])[0]
+        own = slice(0, len(terms))
+        has = evidence.weights[own] @ self._around + kind_weight * kind_around
+        lacks = evidence.losses[own] @ (1.0 - self._around) + kind_weight * (1.0 - kind_around)
+        self.coverage = has / np.maximum(has + lacks, 1e-6) if terms else np.zeros(len(index), np.float32)
+        rest = slice(len(terms), None)
+        weight = float(evidence.weights[rest].sum())
+        self.context_coverage = evidence.weights[rest] @ around[rest] / max(weight, 1e-6)
+
+    @property
+    def best_coverage(self) -> float:
+        """The coverage where it is best."""
+        return float(self.coverage.max(initial=0.0))
+
+    def scores(self) -> np.ndarray:
+        """How well each passage answers, about 0..2; only places that cover the question nearly best have a score."""
+        total = max(1e-6, float(self._idf.sum()))
+        own, around = self._idf @ self._found / total, self._idf @ self._around / total
+        bm25 = self._index.bm25([term.stem for term in self._terms])
+        bm25 = bm25 / bm25.max() if bm25.max() > 0 else bm25
+        scores = 0.7 * own + 0.5 * around + 0.2 * self.coverage + 0.2 * bm25 + 0.3 * self.kind
+        return np.where(self.coverage >= 0.6 * self.best_coverage, scores, 0.0)
+
+
+def choose(scores: np.ndarray, question: Question, index: LectureIndex) -> list[int]:
+    """One to three places, the best first: rivals that score nearly as well, and the neighbour that has the number."""
+    order = [int(place) for place in np.argsort(-scores, kind="stable")[:3]]
+    best = order[0]
+    chosen = [best]
+    if question.wanted in (Wanted.TIME, Wanted.NUMBER) and not carries(index.words[best], question.wanted):
+        beside = [place for place in (best + 1, best - 1, best + 2) if 0 <= place < len(index)]
+        chosen += [place for place in beside if carries(index.words[place], question.wanted)][:1]
+    chosen += [place for place in order[1:] if scores[place] >= _BESIDE * scores[best] and place not in chosen]
+    return chosen[:3]
+
+
+def central_passages(index: LectureIndex) -> list[int]:
+    """The place of the opening, then of up to two passages whose words are most shared with the rest."""
+    vectors = index.tfidf()
+    likeness = vectors @ vectors.sum(axis=0)
+    opening = int(np.argmax(likeness[:_OPENING_PASSAGES]))
+    order = [int(place) for place in np.argsort(-likeness, kind="stable") if abs(int(place) - opening) > 1]
+    return [opening, *order[:1]]
