@@ -147,14 +147,15 @@ class VivaClient:
 
     def ask(
         self,
-        session_id: str,
-        lecture_id: str,
+        session_id: str | None,
+        lecture_id: str | None,
         question: str | Path,
         *,
         audio_format: AudioFormat | None = None,
     ) -> Iterator[Event]:
         """The events of one turn as they come; `question` is text, or the path of a recording.
 
+        Without a session one is opened, which `done` names; without a lecture it is about the session's.
         Ends after `done` or `error`. Raises VivaError when the turn is refused before it begins, and
         ServerUnreachable when the stream ends without either.
         """
@@ -165,16 +166,15 @@ class VivaClient:
 
     def ask_raw(
         self,
-        session_id: str,
-        lecture_id: str,
+        session_id: str | None,
+        lecture_id: str | None,
         question: str | Path,
         *,
         audio_format: AudioFormat | None = None,
     ) -> Iterator[str]:
         """As `ask`, the events being the JSON lines that the server sent."""
-        about = {"session_id": session_id, "lecture_id": lecture_id}
-        if audio_format:
-            about["audio_format"] = audio_format
+        given = {"session_id": session_id, "lecture_id": lecture_id, "audio_format": audio_format}
+        about = {name: value for name, value in given.items() if value}
         if isinstance(question, Path):
             with question.open("rb") as file:
                 audio = {"audio": (question.name, file, _content_type(question))}

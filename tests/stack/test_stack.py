@@ -31,7 +31,7 @@ def program(tmp_path: Path) -> Callable[[str, str], Part]:
     def make(name: str, code: str) -> Part:
         mark = tmp_path / f"{name}.ready"
         command = [sys.executable, "-I", "-S", "-c", code, str(mark)]
-        return Part(name, command, dict(os.environ), "", mark.exists)
+        return Part(name, command, dict(os.environ), "", mark.exists, starts_first=name == "redis")
 
     return make
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from viva.service.settings import ServiceSettings, variable_name
 
 SERVICES = ("asr", "llm", "tts", "orchestrator")
-LAUNCHER_VARIABLES = ("VIVA_URL", "VIVA_MODELS_URL")
+LAUNCHER_VARIABLES = ("VIVA_URL", "VIVA_DATA_DIR")
 """Read by the command line, not by a service."""
 
 

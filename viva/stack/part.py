@@ -19,6 +19,7 @@ class Part:
     environ: Mapping[str, str]
     url: str
     is_ready: Callable[[], bool]
+    starts_first: bool = False  # and stops last: the others need it
 
 
 class RunningPart:

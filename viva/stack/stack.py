@@ -27,19 +27,24 @@ class PartFailed(EngineUnavailable):
 class Stack:
     """The parts of one Viva as processes. A context manager: leaving it ends them all, whatever happened inside.
 
-    The first part starts alone and is waited for (the others need it: Redis); the others start together. Parts
-    are stopped in the opposite order. Should this process be killed, a guard process ends them instead.
+    Parts that others need (Redis) start first and are waited for; the others start together. They stop in the
+    opposite order. Should this process be killed, a guard process ends them instead.
     """
 
-    def __init__(self, parts: Sequence[Part], log_folder: Path) -> None:
+    def __init__(self, parts: Sequence[Part], log_folder: Path, *, held: Sequence[int] = ()) -> None:
+        """`held` are descriptors (locks) that the guard keeps open until the last process has ended."""
         log_folder.mkdir(parents=True, exist_ok=True)
         self.parts = [RunningPart(part, log_folder / f"{part.name}.log") for part in parts]
+        self._held = held
         self._guard: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         guard = Path(__file__).with_name("guard.py")
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(guard)], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-I", "-S", str(guard)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            pass_fds=self._held,
         )
         return self
 
@@ -59,7 +64,7 @@ class Stack:
         for part in self.parts:
             part.log.unlink(missing_ok=True)
         deadline = time.monotonic() + timeout_s
-        for wave in (self.parts[:1], self.parts[1:]):
+        for wave in self._waves():
             for part in wave:
                 self._start_part(part)
             for part in self._becoming_ready(wave, deadline):
@@ -79,7 +84,7 @@ class Stack:
         """Ends every process. Signals that arrive meanwhile cannot stop it halfway; Ctrl-C makes it impatient."""
         impatient: list[int] = []
         with _signals_noted(impatient):
-            for wave in (self.parts[:0:-1], self.parts[:1]):
+            for wave in reversed(self._waves()):
                 deadline = time.monotonic() + grace_s
                 for part in wave:
                     part.ask_to_stop()
@@ -89,6 +94,10 @@ class Stack:
                 for part in wave:
                     part.kill_group()
             self._dismiss_guard()
+
+    def _waves(self) -> tuple[list[RunningPart], list[RunningPart]]:
+        first = [part for part in self.parts if part.part.starts_first]
+        return first, [part for part in self.parts if part not in first]
 
     def _start_part(self, part: RunningPart) -> None:
         part.start()

@@ -1,0 +1,43 @@
+"""Where the command line prints: results to stdout, what happens meanwhile and errors to stderr."""
+
+import sys
+
+from rich.console import Console
+from rich.text import Text
+
+from viva.errors import VivaError
+
+INDENT = 2
+
+
+def out() -> Console:
+    """Standard output. Without a terminal rich writes plain text: no colours, no control characters."""
+    return Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Standard error, made like standard output."""
+    return Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """The text on one line and without control characters: what a server sends must not move the cursor."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def show_error(error: VivaError) -> None:
+    """What happened and what to do, and the code for whoever looks it up."""
+    first, *rest = error.message.splitlines() or [error.code]
+    line = Text("✗ ", style="bold red")
+    line.append(printable(first), style="bold")
+    line.append(f" [{error.code}]", style="dim")
+    err().print(line)
+    for further in rest:
+        err().print(Text(printable(further), style="dim"))
+
+
+def clock(seconds: float) -> str:
+    """ "04:12", or "1:04:12" from an hour on."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"
