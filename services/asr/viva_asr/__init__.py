@@ -1,0 +1,1 @@
+"""Speech to text with times, behind OpenAI's transcription API."""

@@ -1,0 +1,74 @@
+"""What the engines that ask a server have in common: the connection, and as many workers as requests at once."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import aiohttp
+
+from viva.errors import InvalidRequest, StageUnavailable
+from viva.service.upstream import Upstream, client_session
+from viva_asr.engine import Options
+from viva_asr.segmenter import Speech
+from viva_asr.transcript import Hypothesis
+
+DEFAULT_WORKERS = 4
+
+
+class Recognise(Protocol):
+    """Asks the server about one stretch of speech."""
+
+    async def __call__(self, speech: Speech, options: Options) -> Hypothesis: ...
+
+
+class RemoteWorker:
+    """One request at a time; cancelling it closes the connection, which ends the work on the server."""
+
+    batch_size = 1
+
+    def __init__(self, recognise: Recognise, *, reserved: bool) -> None:
+        self.reserved = reserved
+        self._recognise = recognise
+
+    async def transcribe(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
+        """Ask about each stretch in turn. Raises StageUnavailable or another error that names the stage."""
+        try:
+            return [await self._recognise(speech, options) for speech in batch]
+        except InvalidRequest as error:
+            # Our request to the server was built here, so that refusal is no mistake of our caller's.
+            raise StageUnavailable(
+                "asr", "The transcription server refused the request; check its URL and model."
+            ) from error
+
+
+def make_workers(recognise: Recognise, count: int) -> list[RemoteWorker]:
+    """Return `count` workers (0: the default number), and one more that is kept for interactive requests."""
+    ordinary = [RemoteWorker(recognise, reserved=False) for _ in range(count or DEFAULT_WORKERS)]
+    return [RemoteWorker(recognise, reserved=True), *ordinary]
+
+
+class Connection:
+    """An upstream that is opened in `start` and closed in `close`."""
+
+    def __init__(self, url: str, api_key: str | None, timeout_s: float) -> None:
+        self._url = url
+        self._api_key = api_key
+        self._timeout_s = timeout_s
+        self._session: aiohttp.ClientSession | None = None
+        self.upstream: Upstream | None = None
+
+    def open(self) -> None:
+        """Make the client session; needs a running event loop."""
+        self._session = client_session()
+        self.upstream = Upstream(
+            "asr",
+            self._url,
+            self._session,
+            api_key=self._api_key,
+            first_byte_s=self._timeout_s,
+            between_s=self._timeout_s,
+        )
+
+    async def close(self) -> None:
+        """Close the session."""
+        if self._session is not None:
+            await self._session.close()

@@ -1,0 +1,146 @@
+"""OpenAI's transcription endpoint, the list of models, and the status."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import ORJSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from viva.errors import InvalidRequest, VivaError
+from viva.service.requests import current_request_id
+from viva_asr.disconnect import EventStream, unless_left
+from viva_asr.form import TranscriptionForm
+from viva_asr.formats import EventWriter, render
+from viva_asr.metrics import kind_of
+from viva_asr.recogniser import Priority, Recogniser, Running
+from viva_asr.transcript import Segment
+from viva_asr.upload import uploaded
+
+router = APIRouter()
+
+_CLIENT_LEFT = 499
+
+
+def _body_schema() -> dict[str, Any]:
+    """Describe the multipart body, which the handler reads itself to bound its size."""
+    schema = TranscriptionForm.model_json_schema()
+    properties = schema["properties"]
+    properties["timestamp_granularities[]"] = properties.pop("timestamp_granularities")
+    properties["file"] = {
+        "type": "string",
+        "format": "binary",
+        "description": "The recording: wav, mp3, m4a, ogg, opus, webm, flac, and what else FFmpeg reads",
+    }
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {"multipart/form-data": {"schema": {**schema, "required": ["file"]}}},
+        }
+    }
+
+
+@router.post(
+    "/v1/audio/transcriptions",
+    tags=["audio"],
+    summary="Transcribe a recording, as OpenAI's endpoint does",
+    response_class=Response,
+    responses={
+        400: {"description": "Not a recording, or a wrong field; `error.code` says which"},
+        413: {"description": "Too many bytes or too long"},
+        503: {"description": "Too much audio waits; Retry-After says for how long"},
+    },
+    openapi_extra=_body_schema(),
+)
+async def create_transcription(
+    request: Request,
+    x_viva_priority: Annotated[
+        str | None, Header(description="`interactive` or `batch`; by default short recordings are interactive")
+    ] = None,
+) -> Response:
+    """Take a recording of any container and codec; answer with its transcript, whole or as events.
+
+    Any model name is served by the engine that is loaded. Silence gives an empty text.
+    """
+    recogniser: Recogniser = request.app.state.recogniser
+    priority = _priority(x_viva_priority)
+    try:
+        async with AsyncExitStack() as stack:
+            upload = await stack.enter_async_context(uploaded(request, recogniser.settings.max_upload_bytes))
+            started = time.monotonic()
+            work = recogniser.transcribe(upload.path, upload.form.options, priority)
+            running: Running = await unless_left(request, stack.enter_async_context(work))
+            if upload.form.stream:
+                first = await unless_left(request, anext(running.segments, None))
+                return EventStream(_events(recogniser, running, first, upload.form, started, stack.pop_all()))
+            transcript = await unless_left(request, running.whole())
+            _count_done(recogniser, running, started)
+            return render(transcript, upload.form)
+    except ClientDisconnect:
+        recogniser.metrics.requests.labels("left").inc()
+        return Response(status_code=_CLIENT_LEFT)
+    except VivaError as error:
+        recogniser.metrics.requests.labels(_outcome(error)).inc()
+        raise
+
+
+async def _events(
+    recogniser: Recogniser,
+    running: Running,
+    first: Segment | None,
+    form: TranscriptionForm,
+    started: float,
+    stack: AsyncExitStack,
+) -> AsyncIterator[bytes]:
+    """Yield the events of a stream whose first segment has been waited for; holds the upload until its end."""
+    writer = EventWriter(form.options.words)
+    outcome = "left"
+    async with stack:
+        try:
+            if first is not None:
+                yield writer.segment(first)
+                async for segment in running.segments:
+                    yield writer.segment(segment)
+            _count_done(recogniser, running, started)
+            outcome = None
+            yield writer.done(running.duration_s)
+        except VivaError as error:
+            outcome = _outcome(error)
+            structlog.get_logger().warning("transcription failed", code=error.code, reason=error.message)
+            yield writer.error(error.body(current_request_id()))
+        finally:
+            if outcome is not None:
+                recogniser.metrics.requests.labels(outcome).inc()
+
+
+@router.get("/v1/models", tags=["status"], summary="The one model that is loaded")
+async def list_models(request: Request) -> Response:
+    """List it in OpenAI's form."""
+    engine = request.app.state.recogniser.engine
+    model = {"id": engine.model, "object": "model", "created": 0, "owned_by": f"viva:{engine.name}"}
+    return ORJSONResponse({"object": "list", "data": [model]})
+
+
+@router.get("/status", tags=["status"], summary="Engine, model, why they were taken, and the load")
+async def status(request: Request) -> Response:
+    """Say what runs here."""
+    return ORJSONResponse(request.app.state.recogniser.status())
+
+
+def _priority(header: str | None) -> Priority | None:
+    if header is None or header in ("interactive", "batch"):
+        return header
+    raise InvalidRequest("X-Viva-Priority is interactive or batch.", param="X-Viva-Priority")
+
+
+def _outcome(error: VivaError) -> str:
+    return "refused" if error.status < 500 or error.code == "overloaded" else "failed"
+
+
+def _count_done(recogniser: Recogniser, running: Running, started: float) -> None:
+    recogniser.metrics.requests.labels("ok").inc()
+    recogniser.metrics.transcription.labels(kind_of(running.interactive)).observe(time.monotonic() - started)

@@ -1,0 +1,90 @@
+"""Takes a multipart upload apart, keeping the recording on disk and its size within the limit."""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from viva.errors import AudioRejected, InvalidRequest, TooLarge, UnsupportedMedia
+from viva_asr.form import TranscriptionForm, parse_form
+
+_MAX_FIELDS = 32
+_MAX_FIELD_BYTES = 64 * 1024
+_OVERHEAD_BYTES = 256 * 1024
+"""What the fields and boundaries may add to the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A checked form and the recording, which lies on disk until the context ends."""
+
+    form: TranscriptionForm
+    path: Path
+
+
+@asynccontextmanager
+async def uploaded(request: Request, max_bytes: int) -> AsyncIterator[Upload]:
+    """Receive the upload. Raises TooLarge, UnsupportedMedia, InvalidRequest, or AudioRejected for an empty file."""
+    data = await _parse(request, max_bytes)
+    try:
+        form = parse_form([(key, value) for key, value in data.multi_items() if isinstance(value, str)])
+        file = data.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidRequest("There is no file; send the recording as the form field `file`.", param="file")
+        if not file.size:
+            raise AudioRejected("The file is empty.", code="audio_empty", param="file")
+        # The name that the client gave it is not used for anything.
+        with tempfile.NamedTemporaryFile(prefix="viva-asr-") as copy:
+            await asyncio.to_thread(_copy, file, copy)
+            await data.close()
+            yield Upload(form, Path(copy.name))
+    finally:
+        await data.close()
+
+
+def _copy(file: UploadFile, copy: "tempfile._TemporaryFileWrapper[bytes]") -> None:
+    shutil.copyfileobj(file.file, copy, 1 << 20)
+    copy.flush()
+
+
+async def _parse(request: Request, max_bytes: int) -> FormData:
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise UnsupportedMedia("Send the recording as multipart/form-data, in a field called `file`.")
+    if _declared_bytes(request) > max_bytes + _OVERHEAD_BYTES:
+        raise _too_large(max_bytes)
+    parser = MultiPartParser(
+        request.headers,
+        _bounded(request.stream(), max_bytes),
+        max_files=1,
+        max_fields=_MAX_FIELDS,
+        max_part_size=_MAX_FIELD_BYTES,
+    )
+    try:
+        return await parser.parse()
+    except MultiPartException as error:
+        raise InvalidRequest("The multipart form is broken, or has too many or too large fields.") from error
+
+
+def _declared_bytes(request: Request) -> int:
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isdigit() else 0
+
+
+async def _bounded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
+    received = 0
+    async for chunk in chunks:
+        received += len(chunk)
+        if received > max_bytes + _OVERHEAD_BYTES:
+            raise _too_large(max_bytes)
+        yield chunk
+
+
+def _too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(f"The upload is larger than {max_bytes / 1e6:.0f} MB, the most that is taken here.", param="file")
