@@ -16,7 +16,8 @@ class Question:
 
     ask: str
     lines: tuple[int, ...]  # numbers of the lines that answer it, any of them; empty where none does
-    distance: str | None = None  # of one that is not covered: "near" the lecture's subject, or "far" from it
+    distance: str | None = None
+    """How far one that is not covered is from the lecture: "far", "near" (its subject), "detail" (of what it names)."""
 
 
 @dataclass(frozen=True, slots=True)
