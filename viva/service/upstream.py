@@ -68,6 +68,7 @@ class Upstream:
         data: Any = None,
         headers: Mapping[str, str] | None = None,
         first_byte_s: float | None = None,
+        between_s: float | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A response whose status is below 400; leaving the block early ends the work upstream.
 
@@ -81,7 +82,7 @@ class Upstream:
             sent["Authorization"] = f"Bearer {self._api_key}"
         if json is not None:
             data, sent["Content-Type"] = orjson.dumps(json), "application/json"
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=self._between_s)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=between_s or self._between_s)
         try:
             async with asyncio.timeout(first_byte_s or self._first_byte_s):
                 response = await self._session.request(

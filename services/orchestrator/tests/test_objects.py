@@ -10,9 +10,9 @@ import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 from obstore import exceptions
-from viva_orchestrator.objects import PART_BYTES, ObjectStore
 
 from viva.errors import EngineUnavailable, NotFound, StageUnavailable, VivaError
+from viva_orchestrator.objects import PART_BYTES, ObjectStore
 
 
 @pytest.fixture(scope="session")

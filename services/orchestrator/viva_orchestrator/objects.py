@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -128,16 +128,14 @@ class ObjectStore:
     async def delete(self, key: str) -> None:
         """Delete one object; that there is none is fine."""
         with self._boundary("delete"):
-            try:
+            with suppress(FileNotFoundError):
                 await obstore.delete_async(self._store, key)
-            except FileNotFoundError:
-                pass
 
-    async def delete_prefix(self, prefix: str) -> None:
-        """Delete every object under `prefix` (a folder such as "lectures/lec_1")."""
+    async def delete_prefix(self, prefix: str, *, last: str | None = None) -> None:
+        """Delete every object under `prefix` (a folder such as "lectures/lec_1"), the key `last` after all others."""
         with self._boundary("list"):
             keys = [meta["path"] async for chunk in obstore.list(self._store, prefix) for meta in chunk]
-        for key in keys:
+        for key in sorted(keys, key=lambda key: key == last):
             await self.delete(key)
 
     async def folders(self, prefix: str) -> list[str]:
