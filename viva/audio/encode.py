@@ -62,18 +62,18 @@ CONTENT_TYPES: Mapping[str, str] = MappingProxyType(
 
 
 class Encoder:
-    """Turns s16le mono PCM at `in_rate_hz` into one file of `format`: feed blocks of any size, then flush once.
+    """Turns s16le mono PCM at `in_rate_hz` into one file of `audio_format`: feed blocks of any size, then flush once.
 
     `out_rate_hz` is by default the input's, or the next one that the format can hold. A streamed wav states no
     length (0xFFFFFFFF). Raises ValueError for a format that is not in CONTENT_TYPES.
     """
 
-    def __init__(self, format: str, in_rate_hz: int, out_rate_hz: int | None = None) -> None:
-        if format not in CONTENT_TYPES:
-            raise ValueError(f"unknown audio format {format!r}; known are {', '.join(CONTENT_TYPES)}")
-        codec = _CODECS.get(format)
-        self.format = format
-        self.content_type = CONTENT_TYPES[format]
+    def __init__(self, audio_format: str, in_rate_hz: int, out_rate_hz: int | None = None) -> None:
+        if audio_format not in CONTENT_TYPES:
+            raise ValueError(f"unknown audio format {audio_format!r}; known are {', '.join(CONTENT_TYPES)}")
+        codec = _CODECS.get(audio_format)
+        self.audio_format = audio_format
+        self.content_type = CONTENT_TYPES[audio_format]
         self.out_rate_hz = out_rate_hz or _nearest_rate(codec, in_rate_hz)
         self._in_rate_hz = in_rate_hz
         self._odd = b""  # half a sample, until its other half comes
@@ -82,7 +82,7 @@ class Encoder:
             sample_format = codec.sample_format if codec else "s16"
             self._resampler = av.AudioResampler(format=sample_format, layout="mono", rate=self.out_rate_hz)
         self._muxer = _Muxer(codec, self.out_rate_hz) if codec else None
-        self._head = wav_header(None, self.out_rate_hz) if format == "wav" else b""
+        self._head = wav_header(None, self.out_rate_hz) if audio_format == "wav" else b""
 
     def feed(self, pcm: bytes) -> bytes:
         """Take s16le samples and return the bytes of the file that are ready, perhaps none."""
