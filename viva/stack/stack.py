@@ -1,7 +1,6 @@
 """Starts the parts, waits until they are ready, and ends every one of them."""
 
 import contextlib
-import signal
 import subprocess
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import Self
 
 from viva.errors import EngineUnavailable
 from viva.stack.part import Part, RunningPart
+from viva.stack.signals import signals_deferred, signals_noted
 
 STOP_GRACE_S = 6.0
 _LOOK_EVERY_S = 0.05
@@ -83,7 +83,7 @@ class Stack:
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Ends every process. Signals that arrive meanwhile cannot stop it halfway; Ctrl-C makes it impatient."""
         impatient: list[int] = []
-        with _signals_noted(impatient):
+        with signals_noted(impatient):
             for wave in reversed(self._waves()):
                 deadline = time.monotonic() + grace_s
                 for part in wave:
@@ -100,8 +100,9 @@ class Stack:
         return first, [part for part in self.parts if part not in first]
 
     def _start_part(self, part: RunningPart) -> None:
-        part.start()
-        self._tell_guard(part.pid)
+        with signals_deferred():  # a process that nobody has noted yet would be left behind
+            part.start()
+            self._tell_guard(part.pid)
 
     def _becoming_ready(self, wave: Sequence[RunningPart], deadline: float) -> Iterator[RunningPart]:
         waiting = list(wave)
@@ -140,19 +141,3 @@ def log_end(part: RunningPart, count: int = _SHOWN_LOG_LINES) -> str:
     if not lines:
         return f" It logged nothing ({part.log})."
     return f" The end of {part.log}:\n" + "\n".join(f"    {line}" for line in lines)
-
-
-@contextlib.contextmanager
-def _signals_noted(noted: list[int]) -> Iterator[None]:
-    """Appends the signals that ask to stop to `noted`, in place of what they would do. Only for the main thread."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    try:
-        before = {number: signal.signal(number, lambda got, _frame: noted.append(got)) for number in numbers}
-    except ValueError:  # another thread than the main one: signals do not arrive here
-        yield
-        return
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,0 +1,24 @@
+"""The `viva` command."""
+
+import contextlib
+import sys
+
+from viva.errors import VivaError
+
+
+def main() -> None:
+    """Runs the command line; every failure is a sentence and an exit status: 2 for a wrong call, 1 for the rest."""
+    from viva.cli.app import app
+    from viva.cli.console import show_error
+
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError):  # a test's stream may not have it
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except VivaError as error:
+        show_error(error)
+        sys.exit(1)
+    except BrokenPipeError:  # `viva ask … | head`: nobody reads any more
+        sys.stderr.close()
+        sys.exit(1)

@@ -1,0 +1,5 @@
+"""`python -m viva.cli` is the `viva` command."""
+
+from viva.cli import main
+
+main()

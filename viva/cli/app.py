@@ -1,0 +1,114 @@
+"""The commands and their options; each is done by the module of its name."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from viva.client import DEFAULT_URL
+
+app = typer.Typer(
+    name="viva",
+    help="Ask a recorded lecture questions out loud, and hear the answer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Url = Annotated[str, typer.Option("--url", envvar="VIVA_URL", help="Where Viva is.")]
+DataDir = Annotated[
+    Path,
+    typer.Option("--data-dir", envvar="VIVA_DATA_DIR", help="Where recordings, history and logs are kept."),
+]
+AudioFile = Annotated[
+    Path | None, typer.Option("--audio", exists=True, dir_okay=False, help="A recording of the question.")
+]
+Recording = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A recording, in any format.")]
+
+
+@app.command()
+def run(
+    data_dir: DataDir = Path(".viva"),
+    port: Annotated[
+        int, typer.Option(envvar="VIVA_PORT", min=1, max=65535, help="Port of the public API.")
+    ] = 8080,
+    host: Annotated[str, typer.Option(envvar="VIVA_HOST", help="Address to listen on.")] = "127.0.0.1",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what every part logs.")] = False,
+) -> None:
+    """Keep the whole stack up on this machine until Ctrl-C."""
+    from viva.cli.run import keep_up
+    from viva.stack.plan import Place
+
+    raise typer.Exit(keep_up(Place(data_dir, port, host), verbose=verbose))
+
+
+@app.command()
+def demo(data_dir: DataDir = Path(".viva")) -> None:
+    """Start the stack, ask the sample lecture two spoken questions, stop."""
+    from viva.cli.demo import run_demo
+
+    raise typer.Exit(run_demo(data_dir))
+
+
+@app.command()
+def upload(
+    file: Recording,
+    title: Annotated[str | None, typer.Option(help="What the lecture is called.")] = None,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Upload a recording and wait until it is transcribed; prints its id."""
+    from viva.cli.upload import upload_file
+
+    upload_file(url, file, title)
+
+
+@app.command()
+def ask(
+    lecture: Annotated[
+        str,
+        typer.Option(help="A lecture's id, a recording to upload first, or `sample` for the sample lecture."),
+    ],
+    text: Annotated[str | None, typer.Option(help="The question.")] = None,
+    audio: AudioFile = None,
+    session: Annotated[str | None, typer.Option(help="The conversation that the question continues.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Where to save the spoken answer.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the turn's events, one a line.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Ask one question about a lecture."""
+    from viva.cli.ask import ask_question
+
+    if (text is None) == (audio is None):
+        raise typer.BadParameter(
+            "give the question as either --text or --audio", param_hint="--text / --audio"
+        )
+    question = audio if audio is not None else text or ""
+    raise typer.Exit(ask_question(url, lecture, question, session=session, save=save, as_json=as_json))
+
+
+@app.command()
+def status(url: Url = DEFAULT_URL) -> None:
+    """Show the engine, model and load of every stage."""
+    from viva.cli.status import show_status
+
+    show_status(url)
+
+
+@app.command()
+def models(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which ones; without names the default ones.")
+    ] = None,
+    models_dir: Annotated[
+        Path, typer.Option(envvar="VIVA_MODELS_DIR", help="Where the models go and the engines look.")
+    ] = Path(".viva/models"),
+    hub: Annotated[
+        str, typer.Option(envvar="HF_ENDPOINT", help="The hub, or a mirror of it.")
+    ] = "https://huggingface.co",
+) -> None:
+    """Fetch the real speech models (Whisper, Piper), pinned and checksummed."""
+    from viva.cli.models import fetch_models
+
+    fetch_models(names or [], models_dir, hub)

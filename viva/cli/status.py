@@ -1,0 +1,32 @@
+"""`viva status`."""
+
+from typing import Any
+
+from rich.text import Text
+
+from viva.cli.console import out, printable
+from viva.client import VivaClient
+
+
+def show_status(url: str) -> None:
+    """Prints a line per stage: its engine, its model, and why it was taken."""
+    with VivaClient(url) as client:
+        found = client.status()
+    console = out()
+    console.print(f"Viva {found.get('version', '')} at {client.url}")
+    for name, stage in found.get("stages", {}).items():
+        console.print(Text(f"  {name:<13}", style="cyan") + Text(describe(stage)))
+    if "active_turns" in found:
+        console.print(
+            Text(f"  {'turns':<13}", style="cyan")
+            + Text(f"{found['active_turns']} active, {found.get('max_active_turns', '?')} at most")
+        )
+
+
+def describe(stage: Any) -> str:
+    """ "pocketsphinx en-us (no Whisper model is present)", or that the stage is unavailable."""
+    if not isinstance(stage, dict) or not stage.get("engine"):
+        return "unavailable"
+    model = "" if stage.get("model") in (None, "", stage["engine"]) else f" {stage['model']}"
+    why = f" ({stage['why']})" if stage.get("why") else ""
+    return printable(f"{stage['engine']}{model}{why}")
