@@ -1,16 +1,34 @@
-"""A real redis-server on a free port, for every test of the orchestrator that keeps state."""
+"""What the orchestrator's tests stand on: a real redis-server, an asr stage that does as told, replicas, recordings."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import numpy as np
 import pytest
 import redis.asyncio as redis
+
+from viva.audio.wav import wav_bytes
+from viva_orchestrator.lectures import LectureSettings
+
+from .recogniser_server import RecogniserServer
+from .replica import Replica, ReplicaProcess, run_replica
+
+RATE_HZ = 16_000
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(("VIVA_", "AWS_"))]:
+        monkeypatch.delenv(name)
 
 
 class RedisServer:
@@ -89,3 +107,84 @@ async def redis_client(redis_url: str) -> AsyncIterator[redis.Redis]:
     """A client of an empty Redis."""
     async with redis.Redis.from_url(redis_url) as client:
         yield client
+
+
+@pytest.fixture
+async def recogniser() -> AsyncIterator[RecogniserServer]:
+    """An asr stage that answers at once until told otherwise."""
+    server = RecogniserServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def lecture_settings(tmp_path: Path) -> LectureSettings:
+    """Settings with short pieces, a short lease and a folder as object store."""
+    return LectureSettings(
+        object_store_url=str(tmp_path / "objects"),
+        transcribe_piece_s=5,
+        transcribe_lease_s=2,
+        transcribe_retry_s=30,
+    )
+
+
+@pytest.fixture
+async def start_replica(
+    redis_url: str, recogniser: RecogniserServer, lecture_settings: LectureSettings
+) -> AsyncIterator[Callable[..., Awaitable[Replica]]]:
+    """Starts a replica; keyword arguments change its settings. All share one Redis and one object store."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*, url: str = redis_url, **changes: object) -> Replica:
+            settings = lecture_settings.model_copy(update=changes)
+            return await stack.enter_async_context(run_replica(url, recogniser.url, settings))
+
+        yield start
+
+
+@pytest.fixture
+async def start_process(
+    redis_url: str, recogniser: RecogniserServer, lecture_settings: LectureSettings
+) -> AsyncIterator[Callable[[], Awaitable[ReplicaProcess]]]:
+    """Starts a replica as a process of its own."""
+    processes = []
+
+    async def start() -> ReplicaProcess:
+        processes.append(await ReplicaProcess.start(redis_url, recogniser.url, lecture_settings))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        await process.kill()
+
+
+@pytest.fixture
+async def replica(start_replica: Callable[..., Awaitable[Replica]]) -> Replica:
+    """A replica that transcribes."""
+    return await start_replica()
+
+
+@pytest.fixture
+def make_recording() -> Callable[[float], bytes]:
+    """A WAV recording of so many seconds of noise, no two alike, with a pause of 0.4 s at the end of every third."""
+
+    def make(seconds: float) -> bytes:
+        samples = np.random.default_rng(7).normal(0, 4000, round(seconds * RATE_HZ))
+        for pause_s in range(3, round(seconds), 3):
+            samples[round((pause_s - 0.4) * RATE_HZ) : pause_s * RATE_HZ] = 0
+        return wav_bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes(), RATE_HZ)
+
+    return make
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
+    """Waits for something to become true; how long it takes does not matter."""
+
+    async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(60):
+            while not await condition():
+                await asyncio.sleep(0.02)
+
+    return wait
