@@ -35,7 +35,7 @@ class Backend(Protocol):
         """Opens what the backend needs. Raises EngineUnavailable, which stops the service's start."""
 
     async def close(self) -> None:
-        """Gives everything back; answers under way end with a Failure."""
+        """Gives everything back; called when no answer is under way any more."""
 
     async def probe(self) -> None:
         """Returns when the backend could serve now, in milliseconds and at no cost. Raises Failure."""

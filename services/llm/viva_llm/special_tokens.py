@@ -9,7 +9,7 @@ import re
 _TOKENS = re.compile(
     "|".join(
         (
-            r"<[|｜][^<>|｜\n]{1,64}[|｜]>",  # ChatML, Llama 3, Qwen, Phi, GPT-OSS, audio and vision marks; DeepSeek
+            r"<[|｜][^<>|｜\s]{1,64}[|｜]>",  # ChatML, Llama 3, Qwen, Phi, GPT-OSS, audio and vision marks; DeepSeek
             r"<<[/\\]?SYS>>",  # Llama 2
             r"</?(?:s|bos|eos|pad|unk|mask|start_of_turn|end_of_turn|turn)>",  # Llama 2, Mistral, Gemma
             r"<(?:start|end)_of_(?:image|audio)>",  # Gemma 3

@@ -1,0 +1,65 @@
+"""The openai backend by itself."""
+
+import asyncio
+
+import aiohttp
+import pytest
+
+from viva_llm.backend_list import BackendSpec
+from viva_llm.chat import Chat, Message
+from viva_llm.engines.openai import OpenAIBackend, _as_failure
+from viva_llm.failure import Failure
+from viva_llm.settings import LLMSettings
+
+from ..model_server import text_event
+
+QUESTION = Chat((Message("user", "Why?"),))
+
+
+@pytest.fixture
+async def backend(model_server):
+    """A backend of the model server."""
+    made = OpenAIBackend(BackendSpec("openai", "openai", model_server.url, "m"), LLMSettings())
+    await made.start()
+    yield made
+    await made.close()
+
+
+async def test_connection_is_kept_for_the_next_question(backend, model_server):
+    """Answers one after another share a connection, whether or not the server sends [DONE]."""
+    for done in (True, False, True):
+        model_server.it_answers("ok", done=done)
+        answer = [delta async for delta in backend.stream(QUESTION)]
+        assert [delta.text for delta in answer] == ["ok", ""]
+    assert model_server.connections == 1
+
+
+async def test_answer_ends_at_done_though_the_server_stays(backend, model_server):
+    """A server that keeps its stream open behind [DONE] does not hold the answer back."""
+    model_server.it_sends(text_event("x", "stop") + b"data: [DONE]\n\n", end="hang")
+    assert len([delta async for delta in backend.stream(QUESTION)]) == 1
+    await asyncio.wait_for(model_server.client_left.wait(), 5)
+
+
+async def test_closing_the_stream_closes_the_connection(backend, model_server):
+    """The model server notices at once that nobody reads any more."""
+    model_server.it_streams_forever()
+    stream = backend.stream(QUESTION)
+    await anext(stream)
+    await stream.aclose()
+    await asyncio.wait_for(model_server.client_left.wait(), 5)
+
+
+def all_errors(kind: type) -> list[type]:
+    """A class and everything below it."""
+    return [kind, *(below for child in kind.__subclasses__() for below in all_errors(child))]
+
+
+def test_every_error_of_the_http_client_has_a_meaning():
+    """An error that aiohttp may add becomes a Failure too, with words of ours."""
+    for kind in all_errors(aiohttp.ClientError):
+        error = kind.__new__(kind)
+        for doing in ("connect", "read"):
+            failure = _as_failure(error, doing)
+            assert isinstance(failure, Failure)
+            assert failure.said
