@@ -142,11 +142,12 @@ def _segment(segment: WhisperSegment, start_s: float, end_s: float) -> Segment:
     """Convert, keeping the times inside the clip: Whisper may point past its end."""
 
     def inside(time_s: float) -> float:
-        return min(max(time_s, start_s), end_s) - start_s
+        return float(min(max(time_s, start_s), end_s) - start_s)  # numpy's floats do not become JSON
 
     words = tuple(
-        Word(inside(word.start), inside(word.end), word.word.strip(), word.probability)
+        Word(inside(word.start), inside(word.end), text, float(word.probability))
         for word in segment.words or ()
+        if (text := word.word.strip())
     )
     return Segment(
         inside(segment.start),
