@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import psutil
 
-SAMPLE_EVERY_S = 0.1
+SAMPLE_EVERY_S = 0.5  # to sum up the pages of processes this large takes the system tens of milliseconds
 
 
 @dataclass(slots=True)
