@@ -1,0 +1,1 @@
+"""The tts stage: text in, speech out, the first sentence first."""

@@ -1,0 +1,1 @@
+"""The HTTP calls of the tts service."""

@@ -1,0 +1,38 @@
+"""POST /synthesize."""
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from ..request_body import SynthesizeRequest, documented, read
+from ..response import respond
+from ..service import TTSService, service_of
+from ..speech import Wanted
+from .speech import ERRORS
+
+router = APIRouter(tags=["speech"])
+
+PCM_RATE_HZ = 22_050
+OPUS_RATE_HZ = 24_000  # Opus knows no 22.05 kHz; 24 kHz holds as much
+
+
+@router.post(
+    "/synthesize",
+    summary="Speak a text as 22.05 kHz PCM or Opus",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Audio, chunked, while it is made. PCM is s16le; X-Sample-Rate and X-Channels say the rest",
+            "content": {"audio/pcm": {}, "audio/ogg": {}},
+        },
+        **ERRORS,
+    },
+    openapi_extra=documented(SynthesizeRequest),
+)
+async def synthesize(request: Request, service: TTSService = Depends(service_of)) -> Response:
+    """The same speech as `/v1/audio/speech`, for players that want samples."""
+    asked = await read(request, SynthesizeRequest)
+    rate_hz = PCM_RATE_HZ if asked.format == "pcm" else OPUS_RATE_HZ
+    wanted = Wanted(asked.text, service.voices.resolve(asked.voice), asked.speed, asked.format, rate_hz)
+    headers = {"x-sample-rate": str(rate_hz), "x-channels": "1"}
+    if asked.format == "pcm":
+        headers["x-sample-format"] = "s16le"
+    return await respond(request, service, wanted, headers)

@@ -1,0 +1,100 @@
+"""One request's speech: what is to be said, how, and what became of it."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from viva.errors import InvalidRequest, VivaError
+from viva.text.sentences import split_sentences
+from viva.text.speakable import speakable
+
+from .bridge import Bridge
+from .engine import Pcm
+from .metrics import TTSMetrics
+from .stages import Voicing, ahead, encoded
+
+MAX_CHARACTERS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request asks for. `speed` is 0.25 to 4; `voice` is one of the engine's."""
+
+    text: str
+    voice: str
+    speed: float
+    audio_format: str
+    rate_hz: int
+
+
+class Speech:
+    """The audio of one request; read once, by iterating `stream`."""
+
+    def __init__(self, wanted: Wanted, voicing: Voicing, encoders: Bridge, metrics: TTSMetrics) -> None:
+        self.wanted = wanted
+        self.audio_s = 0.0
+        self._sentences = sentences_of(wanted.text)
+        self._voicing = voicing
+        self._encoders = encoders
+        self._metrics = metrics
+
+    async def stream(self) -> AsyncGenerator[bytes]:
+        """The file, chunk by chunk, while later sentences are still being made.
+
+        Raises InvalidRequest (text_unspeakable) when the voice can say none of it, and what the engine raises.
+        """
+        started = time.monotonic()
+        began, outcome = False, "left"
+        try:
+            async with aclosing(self._bytes()) as chunks:
+                async for chunk in chunks:
+                    if not began:
+                        began = True
+                        self._metrics.first_byte.labels(self._engine).observe(time.monotonic() - started)
+                    yield chunk
+            if not began:
+                raise _unspeakable(self._engine)
+            outcome = "ok"
+        except InvalidRequest:
+            outcome = "refused"
+            raise
+        except VivaError:
+            outcome = "cut" if began else "failed"
+            raise
+        finally:
+            self._metrics.speeches.labels(self._engine, self.wanted.audio_format, outcome).inc()
+
+    @property
+    def _engine(self) -> str:
+        return self._voicing.engine.name
+
+    def _bytes(self) -> AsyncGenerator[bytes]:
+        spoken = self._voicing.spoken(self._sentences, self.wanted.voice, self.wanted.speed)
+        return encoded(
+            self._counted(ahead(spoken)), self.wanted.audio_format, self.wanted.rate_hz, self._encoders
+        )
+
+    async def _counted(self, pieces: AsyncGenerator[Pcm]) -> AsyncGenerator[Pcm]:
+        async with aclosing(pieces):
+            async for piece in pieces:
+                self.audio_s += piece.duration_s
+                self._metrics.audio.labels(self._engine).inc(piece.duration_s)
+                yield piece
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a text that can be read aloud. Raises InvalidRequest (text_too_long, text_empty)."""
+    if len(text) > MAX_CHARACTERS:
+        message = f"The text has {len(text):,} characters; {MAX_CHARACTERS:,} can be spoken at once."
+        raise InvalidRequest(message, code="text_too_long", param="input")
+    sentences = split_sentences(speakable(text))
+    if not sentences:
+        message = "Nothing in the text can be read aloud: it has no words once markup and signs are gone."
+        raise InvalidRequest(message, code="text_empty", param="input")
+    return sentences
+
+
+def _unspeakable(engine: str) -> InvalidRequest:
+    message = f"The voices of {engine} can say nothing of this text; it may be in another script or language."
+    return InvalidRequest(message, code="text_unspeakable", param="input")

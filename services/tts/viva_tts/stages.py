@@ -1,0 +1,121 @@
+"""The stages between sentences and bytes. Each is an async generator; closing the last one stops the first."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TypeVar
+
+from viva.audio import Encoder
+from viva.errors import DeadlineExceeded
+
+from .bridge import Bridge
+from .cache import Phrase, PhraseCache
+from .engine import Engine, Pcm
+from .metrics import TTSMetrics
+
+Item = TypeVar("Item")
+_END = object()
+# Pieces made ahead of the one that is being sent; a piece is what an engine gives at once, a sentence at most.
+_AHEAD = 2
+# Encoded at once: long enough that the hop to a thread is little, short enough for an early first byte.
+_FIRST_BLOCK_S = 0.1
+_BLOCK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """An error on its way through a queue."""
+
+    error: Exception
+
+
+class Voicing:
+    """Turns sentences into audio with one engine, through the cache."""
+
+    def __init__(
+        self, engine: Engine, cache: PhraseCache, metrics: TTSMetrics, sentence_timeout_s: float
+    ) -> None:
+        self.engine = engine
+        self.cache = cache
+        self._metrics = metrics
+        self._timeout_s = sentence_timeout_s
+
+    async def spoken(self, sentences: Sequence[str], voice: str, speed: float) -> AsyncGenerator[Pcm]:
+        """The audio of the sentences, in order."""
+        for sentence in sentences:
+            async with aclosing(self._sentence(Phrase(self.engine.name, voice, speed, sentence))) as pieces:
+                async for piece in pieces:
+                    yield piece
+
+    async def _sentence(self, phrase: Phrase) -> AsyncGenerator[Pcm]:
+        kept = self.cache.get(phrase)
+        self._metrics.cache.labels("hit" if kept else "miss").inc()
+        if kept:
+            yield kept
+            return
+        made: list[Pcm] = []
+        async with aclosing(self.engine.synthesize(phrase.text, phrase.voice, phrase.speed)) as pieces:
+            while (piece := await self._within_time(pieces)) is not None:
+                made.append(piece)
+                yield piece
+        if made:
+            self.cache.put(phrase, Pcm(b"".join(piece.data for piece in made), made[0].rate_hz))
+            self._metrics.cache_bytes.set(self.cache.bytes)
+
+    async def _within_time(self, pieces: AsyncGenerator[Pcm]) -> Pcm | None:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await anext(pieces, None)
+        except TimeoutError as error:
+            message = "The voice did not speak in time; try again."
+            raise DeadlineExceeded(message, code="tts_timeout") from error
+
+
+async def ahead(source: AsyncGenerator[Item], count: int = _AHEAD) -> AsyncGenerator[Item]:
+    """The items of `source`, of which up to `count` are made while the reader is busy with the one before."""
+    queue: asyncio.Queue = asyncio.Queue(count)
+
+    async def fill() -> None:
+        try:
+            async with aclosing(source):
+                async for item in source:
+                    await queue.put(item)
+        except Exception as error:  # raised again where the items are read
+            await queue.put(_Failure(error))
+        await queue.put(_END)
+
+    filling = asyncio.create_task(fill())
+    try:
+        while (item := await queue.get()) is not _END:
+            if isinstance(item, _Failure):
+                raise item.error
+            yield item
+    finally:
+        filling.cancel()
+        await asyncio.wait({filling})
+
+
+async def encoded(
+    source: AsyncGenerator[Pcm], audio_format: str, rate_hz: int, bridge: Bridge
+) -> AsyncGenerator[bytes]:
+    """The audio as one file of `audio_format` at `rate_hz`; never an empty chunk, and nothing at all without audio."""
+    encoder: Encoder | None = None
+    async with aclosing(source):
+        async for piece in source:
+            first = encoder is None
+            if encoder is None:
+                encoder = await bridge.run(Encoder, audio_format, piece.rate_hz, rate_hz)
+            for block in _blocks(piece, first):
+                if chunk := await bridge.run(encoder.feed, block):
+                    yield chunk
+    if encoder is not None and (rest := await bridge.run(encoder.flush)):
+        yield rest
+
+
+def _blocks(piece: Pcm, first: bool) -> list[bytes]:
+    """The piece cut for the encoder; the very first block is short, since it decides the first byte."""
+    size = round(piece.rate_hz * _BLOCK_S) * 2
+    cut = round(piece.rate_hz * _FIRST_BLOCK_S) * 2 if first else 0
+    rest = [piece.data[start : start + size] for start in range(cut, len(piece.data), size)]
+    return [piece.data[:cut], *rest] if cut else rest
