@@ -21,7 +21,7 @@ from viva.stack.folder import only_one
 from viva.stack.plan import Place, plan
 from viva.stack.ports import free_ports
 from viva.stack.signals import Stopped, stop_signals_raise
-from viva.stack.stack import Stack, log_end
+from viva.stack.stack import PartFailed, Stack, log_end
 
 # The demo keeps its lecture to itself, whatever a running Viva of the user's is told to use.
 _NOT_FOR_THE_DEMO = ("VIVA_REDIS_URL", "VIVA_OBJECT_STORE_URL")
@@ -62,6 +62,8 @@ def _demo(folder: Path, lock: int, console: Console) -> list[Path]:
             start_with_lines(stack, console)
             with VivaClient(place.url) as client:
                 return _ask_all(client, samples, folder / "answers", console)
+        except PartFailed:
+            raise  # it has the end of the log already
         except VivaError:
             for part in stack.died():
                 err().print(Text(f"{part.name} {part.how_it_ended()}.{log_end(part)}", style="dim"))

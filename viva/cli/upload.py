@@ -23,5 +23,5 @@ def upload_and_wait(client: VivaClient, file: Path, *, title: str | None, consol
         raise InvalidRequest(f"{file} is empty: there is nothing to upload.", code="audio_empty")
     with console.status(f"  uploading {file.name}"):
         lecture = client.upload(file, title=title)
-    console.print(f"  {file.name}, {clock(lecture.duration_s)} long, is lecture {lecture.lecture_id}")
+    console.print(f"  uploaded {clock(lecture.duration_s)} of sound as lecture {lecture.lecture_id}")
     return show_transcription(client.follow(lecture.lecture_id), console)
