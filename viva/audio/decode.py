@@ -6,11 +6,11 @@ a question does.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -77,8 +77,8 @@ class Decoder:
     ) -> AsyncIterator[bytes]:
         """The samples from `start_s` to `end_s` (None: the end), as s16le mono in blocks of at most 64 KiB.
 
-        Samples are laid end to end, so that a slice is the same slice of the whole decoding; times past
-        the end give nothing. Raises what `inspect` raises; AudioTooLong comes after the samples up to the
+        Samples are laid end to end, so that a slice is the same slice of the whole decoding (to within half
+        a sample); times past the end give nothing. Raises what `inspect` raises; AudioTooLong comes after the samples up to the
         limit. Closing the iterator kills the child.
         """
         job = _job("decode", path, limits, limits.decode_budget_s, sample_rate_hz, start_s, end_s)
@@ -96,7 +96,7 @@ class Decoder:
                     return
                 yield block
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def _child(self, job: Job) -> AsyncIterator[Child]:
         async with self._slots:
             child = await self._take()
@@ -130,8 +130,11 @@ class Decoder:
             self._refilling = asyncio.create_task(self._start_spares())
 
     async def _start_spares(self) -> None:
-        while len(self._spares) < self._wanted and not self._closed:
-            self._spares.append(await Child.start())
+        with contextlib.suppress(
+            OSError
+        ):  # the next job starts its own child, and reports it if that fails too
+            while len(self._spares) < self._wanted and not self._closed:
+                self._spares.append(await Child.start())
 
 
 def _job(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import av
 from av.error import FFmpegError
+from av.stream import Discard
 
 from viva.audio.declared import begins_like_a_recording, check_format, check_wav, mp3_frames
 from viva.errors import AudioRejected
@@ -39,7 +40,7 @@ class Media:
             raise AudioRejected("The recording is empty: the file has no bytes.", code="audio_empty")
         # Before FFmpeg opens it: its copy of the descriptor shares our position in the file.
         check_wav(self.file, self.size)
-        self.xing_frames = mp3_frames(self.file)
+        self._xing_frames = mp3_frames(self.file)
         self.container = self._open()
         self.stream = self._best_stream()
         codec = self.stream.codec_context
@@ -51,6 +52,18 @@ class Media:
     def name(self) -> str:
         """The container, in one word."""
         return NAMES.get(self.container.format.name, self.container.format.name)
+
+    @property
+    def declared_s(self) -> float | None:
+        """Seconds of sound that the header really declares; None where FFmpeg would only estimate."""
+        if self.name in ("wav", "aiff", "caf", "flac", "mp4") and self.stream.duration:
+            return float(self.stream.duration * self.stream.time_base)
+        if self.name == "webm" and self.container.duration:
+            return self.container.duration / 1e6
+        if self.name == "mp3" and self._xing_frames:
+            rate = self.stream.codec_context.sample_rate
+            return self._xing_frames * (1152 if rate >= 32_000 else 576) / rate
+        return None
 
     def _open(self) -> "av.container.InputContainer":
         # The fd: protocol has no name in it: no extension to be misled by, and nothing else to open.
@@ -70,13 +83,12 @@ class Media:
             raise
         except (FFmpegError, ValueError):
             if begins_like_a_recording(head):
-                raise AudioRejected(
-                    "The recording is cut short or damaged: it begins like one, but the rest does not follow.",
-                    code="audio_truncated",
-                ) from None
+                raise _damaged() from None
             raise AudioRejected("This is not a recording in a format that can be read.") from None
 
     def _best_stream(self) -> "av.audio.stream.AudioStream":
+        if not len(self.container.streams):
+            raise _damaged()
         streams = [stream for stream in self.container.streams if stream.type == "audio"]
         if not streams:
             raise AudioRejected("The file holds no sound track.", code="audio_no_stream")
@@ -90,7 +102,7 @@ class Media:
         streams = list(self.container.streams) if every_stream else [self.stream]
         for stream in self.container.streams:
             if stream not in streams:
-                stream.discard = "all"
+                stream.discard = Discard.all
         for _ in range(MAX_DEMUX_ERRORS):
             try:
                 for packet in self.container.demux(streams):
@@ -102,6 +114,16 @@ class Media:
                 continue
             return
 
+    def jump(self, second: float) -> bool:
+        """Go on from shortly before that second; False where timestamps are not exact enough to do so."""
+        if self.name not in ("wav", "aiff", "au") or not self.stream.codec_context.name.startswith("pcm_"):
+            return False
+        try:
+            self.container.seek(int(second / self.stream.time_base), stream=self.stream)
+        except FFmpegError:
+            return False
+        return True
+
     def decode(self, packet: "av.packet.Packet | None") -> list["av.AudioFrame"]:
         """The frames of one packet (None: what the decoder still holds); none when the packet is broken."""
         try:
@@ -110,6 +132,13 @@ class Media:
             raise
         except FFmpegError:
             return []
+
+
+def _damaged() -> AudioRejected:
+    return AudioRejected(
+        "The recording is cut short or damaged: it begins like one, but the rest does not follow.",
+        code="audio_truncated",
+    )
 
 
 def _open_regular(path: str) -> io.FileIO:

@@ -6,10 +6,12 @@ from av import AudioFrame, AudioResampler
 
 from viva.audio.job import MAX_BLOCK_BYTES
 from viva.audio.media import Media
-from viva.audio.scan import SLACK_S, too_long
+from viva.audio.scan import SLACK_S, check_length, too_long
+from viva.audio.stride import Stride
 from viva.errors import AudioRejected
 
 BYTES_PER_SAMPLE = 2
+SETTLE_S = 1.0  # a codec that was made to jump is wrong at first: what it remembers is of another place
 WARM_UP_S = 0.25  # the resampler hears this much before the slice begins, so that its filter is full
 
 
@@ -17,6 +19,8 @@ def pcm_blocks(
     media: Media, *, sample_rate_hz: int, start_s: float, end_s: float | None, max_duration_s: float
 ) -> Iterator[bytes]:
     """Blocks of at most 64 KiB. Raises AudioTooLong when the limit is reached, AudioRejected when nothing decodes."""
+    if end_s is None:
+        check_length(media.declared_s, max_duration_s)
     cut = _Cut(
         start=round(start_s * sample_rate_hz),
         end=None if end_s is None else round(end_s * sample_rate_hz),
@@ -46,25 +50,45 @@ def pcm_blocks(
 
 
 class _Frames:
-    """The decoded frames, without those that lie wholly before `skip_until_s`."""
+    """The decoded frames, without those that lie wholly before `skip_until_s`.
+
+    Far from the slice, packets are not even decoded where their length is known without: an hour is
+    stepped over in a fraction of a second.
+    """
 
     def __init__(self, media: Media, *, skip_until_s: float) -> None:
         self._media = media
         self._skip_until_s = skip_until_s
+        self._stride = Stride(media.stream)
         self.skipped_s = 0.0
         self.decoded = 0
 
     def __iter__(self) -> Iterator[AudioFrame]:
-        skipping = True
+        skipping = self._skip_until_s > 0
+        jumped = skipping and self._media.jump(self._skip_until_s)
         for packet in self._packets():
-            for frame in self._media.decode(packet):
-                self.decoded += 1
+            if jumped and packet is not None:
+                self.skipped_s, jumped = float(packet.pts * packet.time_base), False
+            if skipping and self._step_over(packet):
+                continue
+            frames = self._media.decode(packet)
+            self.decoded += len(frames)
+            if skipping:
+                self._stride.learn(frames)
+            for frame in frames:
                 length_s = frame.samples / frame.sample_rate
                 skipping = skipping and self.skipped_s + length_s < self._skip_until_s
                 if skipping:
                     self.skipped_s += length_s
                 else:
                     yield frame
+
+    def _step_over(self, packet: object) -> bool:
+        length_s = self._stride.length_s(packet) if packet is not None else None
+        if length_s is None or self.skipped_s + length_s > self._skip_until_s - SETTLE_S:
+            return False
+        self.skipped_s += length_s
+        return True
 
     def _packets(self) -> Iterator[object]:
         yield from self._media.packets()

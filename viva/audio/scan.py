@@ -1,5 +1,9 @@
 """Inspection, inside the child process: walk through the packets, decode the first second."""
 
+import time
+
+from av.error import FFmpegError
+
 from viva.audio.info import AudioInfo
 from viva.audio.media import Media
 from viva.errors import AudioRejected, AudioTooLong
@@ -8,44 +12,80 @@ SLACK_S = 0.1  # encoders pad the end; a 60 s question comes out of an MP3 encod
 TRUNCATION_TOLERANCE_S = 0.25
 DECODED_S = 1.0
 MAX_BROKEN_PACKETS = 200  # how many may fail before the first one decodes
+WALK_S = 1.0  # seconds of walking after which a file that says how long it is is only checked at its end
+TAIL_S = 2.0
+LOOK_UP_EVERY = 64  # packets: a long recording has half a million
 
 
-def inspect(media: Media, max_duration_s: float) -> AudioInfo:
+def inspect(media: Media, max_duration_s: float, *, walk_s: float = WALK_S) -> AudioInfo:
     """What the recording is. Raises AudioRejected, or AudioTooLong as soon as the limit is passed."""
-    declared_s = _declared_s(media)
-    if declared_s is not None and declared_s > max_duration_s + SLACK_S:
-        raise too_long(max_duration_s)
-    clock = _PacketClock(media)
+    declared_s = media.declared_s
+    check_length(declared_s, max_duration_s)
     sample = _Sample(media)
-    limit = max_duration_s + SLACK_S
-    reach_s = 0.0
-    for packet in media.packets(every_stream=media.name == "webm"):
-        if packet.stream_index != media.stream.index:
-            reach_s = max(reach_s, _end_s(packet))
-            continue
-        sample.take(packet)
-        clock.tick(packet)
-        if clock.seconds > limit:
-            raise too_long(max_duration_s)
-    sample.finish()
-    duration_s = clock.finish()
-    if declared_s is not None and max(duration_s, reach_s) + TRUNCATION_TOLERANCE_S < declared_s:
+    found_s, reach_s = _walk(media, sample, max_duration_s, walk_s)
+    if declared_s is not None and max(found_s, reach_s) + TRUNCATION_TOLERANCE_S < declared_s:
         raise AudioRejected(
-            f"The recording is cut short: it declares {declared_s:.1f} s of sound and holds {duration_s:.1f} s.",
+            f"The recording is cut short: it declares {declared_s:.1f} s of sound and holds {found_s:.1f} s.",
             code="audio_truncated",
         )
     if not sample.decoded_s:
-        if clock.packets:
+        if sample.tried:
             raise AudioRejected("The sound could not be decoded.")
         raise AudioRejected("The recording holds no sound.", code="audio_empty")
     codec = media.stream.codec_context
     return AudioInfo(
-        duration_s=round(max(duration_s, sample.decoded_s), 6),
+        duration_s=round(max(found_s, sample.decoded_s), 6),
         container=media.name,
         codec=codec.codec.canonical_name,
         sample_rate_hz=codec.sample_rate,
         channels=codec.channels,
     )
+
+
+def check_length(seconds: float | None, max_duration_s: float) -> None:
+    """Raise AudioTooLong when that many seconds are more than the limit."""
+    if seconds is not None and seconds > max_duration_s + SLACK_S:
+        raise too_long(max_duration_s)
+
+
+def _walk(media: Media, sample: "_Sample", max_duration_s: float, walk_s: float) -> tuple[float, float]:
+    """Seconds of sound found, and the last second that any track reaches where all share one duration."""
+    clock = _PacketClock(media)
+    reach_s = 0.0
+    until = time.monotonic() + walk_s
+    may_jump = media.declared_s is not None and media.name != "mp3"  # an MP3 has no timestamps to jump to
+    for packet in media.packets(every_stream=media.name == "webm"):
+        if packet.stream_index != media.stream.index:
+            reach_s = max(reach_s, _end_s(packet))
+            continue
+        if not sample.enough:
+            sample.take(packet)
+        clock.tick(packet)
+        if clock.packets % LOOK_UP_EVERY:
+            continue
+        check_length(clock.seconds, max_duration_s)
+        if may_jump and sample.enough and time.monotonic() > until:
+            return _tail(media, clock.seconds, max_duration_s)
+    sample.finish()
+    check_length(clock.finish(), max_duration_s)
+    return clock.finish(), reach_s
+
+
+def _tail(media: Media, found_s: float, max_duration_s: float) -> tuple[float, float]:
+    """What `_walk` returns, for a file too big to walk through, from the timestamps of its last packets."""
+    start = media.stream.start_time or 0
+    reach_s = 0.0
+    target = int(max(media.declared_s - TAIL_S, found_s) / media.stream.time_base) + start
+    try:
+        media.container.seek(target, stream=media.stream)
+    except FFmpegError:
+        return found_s, reach_s  # what cannot be reached is not there
+    for packet in media.packets(every_stream=media.name == "webm"):
+        reach_s = max(reach_s, _end_s(packet))
+        if packet.stream_index == media.stream.index:
+            found_s = max(found_s, _end_s(packet) - float(start * packet.time_base))
+        check_length(found_s, max_duration_s)
+    return found_s, reach_s
 
 
 def too_long(max_duration_s: float) -> AudioTooLong:
@@ -57,19 +97,6 @@ def _end_s(packet: object) -> float:
     if packet.pts is None:
         return 0.0
     return float((packet.pts + (packet.duration or 0)) * packet.time_base)
-
-
-def _declared_s(media: Media) -> float | None:
-    """Seconds of sound that the header really declares; None where FFmpeg would only estimate."""
-    stream = media.stream
-    if media.name in ("wav", "w64", "aiff", "caf", "flac", "mp4") and stream.duration:
-        return float(stream.duration * stream.time_base)
-    if media.name == "webm" and media.container.duration:
-        return media.container.duration / 1e6
-    if media.name == "mp3":
-        size = 1152 if stream.codec_context.sample_rate >= 32_000 else 576
-        return (media.xing_frames or 0) * size / stream.codec_context.sample_rate or None
-    return None
 
 
 class _PacketClock:
@@ -117,18 +144,22 @@ class _Sample:
 
     def __init__(self, media: Media) -> None:
         self._media = media
-        self._tried = 0
+        self.tried = 0
         self.decoded_s = 0.0
 
+    @property
+    def enough(self) -> bool:
+        """Whether the first second has been decoded, or given up."""
+        return self.decoded_s >= DECODED_S or (not self.decoded_s and self.tried >= MAX_BROKEN_PACKETS)
+
     def take(self, packet: object) -> None:
-        """Decode this packet if there is not yet enough."""
-        if self.decoded_s < DECODED_S and (self.decoded_s or self._tried < MAX_BROKEN_PACKETS):
-            self._tried += 1
-            self._count(self._media.decode(packet))
+        """Decode this packet."""
+        self.tried += 1
+        self._count(self._media.decode(packet))
 
     def finish(self) -> None:
-        """Decode what the decoder holds back, where that matters."""
-        if self._tried and self.decoded_s < DECODED_S:
+        """Decode what the decoder holds back."""
+        if self.tried and not self.enough:
             self._count(self._media.decode(None))
 
     def _count(self, frames: list) -> None:
