@@ -57,7 +57,7 @@ def check_url(url: str, entry: str) -> str:
     """The base URL without a closing slash. Raises ValueError with a sentence when it is no http(s) address."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{entry!r} needs an http address, like 'openai:http://localhost:8000/v1|model-name'")
+        raise ValueError(f"{entry!r} needs an http address, like 'http://localhost:8000/v1'")
     if parts.username or parts.password:
         raise ValueError("an address must not carry a password; put the key into VIVA_LLM_API_KEY")
     if parts.query or parts.fragment:

@@ -12,6 +12,7 @@ from .chat import Chat
 from .failure import Failure, Reason, as_cut_error, as_error
 from .member import Member
 from .metrics import LLMMetrics
+from .patience import Patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,20 @@ class GivenAnswer:
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
         """The deltas from the first token on. Raises VivaError when the answer is cut short."""
+        stream, delta, finished = self._stream, self._first, False
+        patience = Patience(self._deadlines.chunk_s)
         try:
-            async for delta in self._deltas():
-                self._usage = delta.usage or self._usage
+            while delta is not None:
+                if delta.text:
+                    self._pieces += 1
+                if delta.finish_reason is not None:
+                    finished = True
+                if delta.usage is not None:
+                    self._usage = delta.usage
                 yield delta
+                delta = await patience.next_of(stream)
+            if not finished:
+                raise Failure(Reason.BAD_STREAM, "the stream ended without its finish mark")
             self._outcome = "ok"
         except Exception as error:
             failure = self._as_failure(error, f"nothing for {self._deadlines.chunk_s:g} s in the middle of an answer")
@@ -118,19 +129,8 @@ class GivenAnswer:
             self.member.health.failed(failure)
             self._log.warning("answer cut short", backend=self.backend, reason=failure.reason, said=failure.said)
             raise as_cut_error(failure) from error
-
-    async def _deltas(self) -> AsyncIterator[Delta]:
-        delta = self._first
-        finished = False
-        chunk_s, stream = self._deadlines.chunk_s, self._stream
-        while delta is not None:
-            finished = finished or delta.finish_reason is not None
-            self._pieces += bool(delta.text)
-            yield delta
-            async with asyncio.timeout(chunk_s):
-                delta = await anext(stream, None)
-        if not finished:
-            raise Failure(Reason.BAD_STREAM, "the stream ended without its finish mark")
+        finally:
+            patience.close()
 
     async def aclose(self) -> None:
         """Ends the work for this answer, wherever it is. Safe to call at any time, also twice."""

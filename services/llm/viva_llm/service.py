@@ -29,6 +29,6 @@ class LLMService:
         return GivenAnswer(self.roster.members_for(model), chat, deadlines, self.metrics)
 
 
-def service_of(request: Request) -> LLMService:
-    """The service that a request came to."""
+async def service_of(request: Request) -> LLMService:
+    """The service that a request came to. Async, because FastAPI runs plain dependencies in a thread each time."""
     return request.app.state.llm

@@ -83,3 +83,13 @@ def test_endless_event_is_a_failure():
     reader.feed(b"data: " + b"x" * 4_000_000)
     with pytest.raises(Failure, match="larger than any token"):
         reader.feed(b"x" * 500_000)
+
+
+def test_event_after_half_an_event_is_not_mistaken_for_a_whole_one():
+    """A chunk that looks whole may be the second half of another event, whose data it then belongs to."""
+    reader = ChunkReader()
+    assert reader.feed(b'data: {"choices":[{"delta":\n') == []
+    assert reader.feed(b'data: {"content":"x"}}]}\n\n') == [Delta("x")]
+    assert reader.feed(text_event("y")) == [Delta("y")]
+    assert reader.feed(b"data: [DONE]\n\n") == []
+    assert reader.done
