@@ -88,7 +88,7 @@ def sentences_of(text: str) -> list[str]:
     if len(text) > MAX_CHARACTERS:
         message = f"The text has {len(text):,} characters; {MAX_CHARACTERS:,} can be spoken at once."
         raise InvalidRequest(message, code="text_too_long", param="input")
-    sentences = split_sentences(speakable(text))
+    sentences = [piece for piece in split_sentences(speakable(text)) if any(map(str.isalnum, piece))]
     if not sentences:
         message = "Nothing in the text can be read aloud: it has no words once markup and signs are gone."
         raise InvalidRequest(message, code="text_empty", param="input")

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 import aiohttp
 import structlog
 
-from viva.errors import EngineUnavailable, StageUnavailable, VivaError
+from viva.errors import EngineUnavailable, InvalidRequest, StageUnavailable, VivaError
 from viva.service.upstream import Upstream, client_session
 
 from ..bridge import Bridge
@@ -14,7 +14,8 @@ from ..settings import TTSSettings
 from ..voices import OPENAI_VOICES
 
 _VOICES_WITHIN_S = 2.0
-_READ_BYTES = 32 * 1024
+# What this service says itself of a text that its voices cannot say; the other sentences are spoken all the same.
+_NOTHING_TO_SAY = ("text_empty", "text_unspeakable")
 
 
 class OpenAIEngine:
@@ -63,15 +64,19 @@ class OpenAIEngine:
             "response_format": "pcm",
             "speed": speed,
         }
-        async with self._server.open("POST", "/v1/audio/speech", json=body) as response:
-            _check_is_pcm(response.headers.get("Content-Type", ""))
-            odd = b""
-            async for chunk in response.content.iter_chunked(_READ_BYTES):
-                chunk = odd + chunk
-                whole = len(chunk) // 2 * 2
-                odd = chunk[whole:]
-                if whole:
-                    yield Pcm(chunk[:whole], self._settings.openai_rate_hz)
+        try:
+            async with self._server.open("POST", "/v1/audio/speech", json=body) as response:
+                _check_is_pcm(response.headers.get("Content-Type", ""))
+                odd = b""
+                async for chunk in response.content.iter_any():
+                    chunk = odd + chunk
+                    whole = len(chunk) // 2 * 2
+                    odd = chunk[whole:]
+                    if whole:
+                        yield Pcm(chunk[:whole], self._settings.openai_rate_hz)
+        except InvalidRequest as error:
+            if error.code not in _NOTHING_TO_SAY:
+                raise
 
     async def _listed_voices(self) -> list[Voice]:
         """What `GET /v1/audio/voices` lists, in any of the shapes in use; OpenAI's own voices where it lists none."""
