@@ -17,7 +17,7 @@ from viva_llm.extractive.question import Term, Wanted, parse_question
 from viva_llm.extractive.ranking import Findings, central_passages, choose
 
 _MARK = re.compile(r"\[(\d+)\]")
-_LEAST_COVERAGE = 0.5
+_LEAST_COVERAGE = 0.45
 _LEAST_OWN_WEIGHT = 0.45
 _NEAR_ENOUGH = 0.2
 

@@ -5,7 +5,7 @@
 Run by hand when the data should change; the result is committed, with WordNet's licence beside it. Kept are single
 words of general English in their commonest senses. One line for each word: the word, the meanings it has, the
 meanings one step from them (more general, alike, derived, entailed), each a number in base 36, and "v" for a word that
-is mostly a verb.
+is mostly a verb or an adverb, "w" for one that can be a verb.
 """
 
 import gzip
@@ -52,12 +52,12 @@ def read_words(folder: Path, vocabulary: Vocabulary) -> dict[str, list[str]]:
 
 
 def read_verbs(folder: Path) -> set[str]:
-    """The words that are verbs more often than anything else, by WordNet's counts of tagged text."""
+    """The words that are verbs or adverbs more often than anything else, by WordNet's counts of tagged text."""
     uses: dict[str, Counter[bool]] = {}
     for line in (folder / "cntlist.rev").read_text(encoding="latin-1").splitlines():
         key, _, count = line.split()
         word, kind = key.split("%")
-        uses.setdefault(word, Counter())[kind[0] == "2"] += int(count)
+        uses.setdefault(word, Counter())[kind[0] in "24"] += int(count)
     return {word for word, counts in uses.items() if counts[True] > counts[False]}
 
 
@@ -72,6 +72,12 @@ def read_irregular(folder: Path) -> dict[str, str]:
     return forms
 
 
+def _kind(word: str, senses: list[str], verbs: set[str]) -> str:
+    if word in verbs:
+        return "v"
+    return "w" if any(sense[0] == "v" for sense in senses) else ""
+
+
 def compile_lines(folder: Path) -> list[str]:
     """The lines of the thesaurus, sorted by word; irregular forms as "form=base"."""
     pointers = read_pointers(folder)
@@ -84,7 +90,7 @@ def compile_lines(folder: Path) -> list[str]:
         near = [target for sense in senses for relation, target in pointers[sense] if relation in _STEPS]
         near = [target for target in dict.fromkeys(near) if below[target] <= _MOST_BELOW and target not in senses]
         ids = [[numbers.setdefault(m, np.base_repr(len(numbers), 36)) for m in group] for group in (senses, near)]
-        lines.append(f"{word}\t{' '.join(ids[0])}\t{' '.join(ids[1])}\t{'v' * (word in verbs)}")
+        lines.append(f"{word}\t{' '.join(ids[0])}\t{' '.join(ids[1])}\t{_kind(word, senses, verbs)}")
     irregular = read_irregular(folder)
     return lines + [f"{form}={base}" for form, base in sorted(irregular.items()) if base in words]
 

@@ -14,12 +14,17 @@ from viva_llm.extractive.words import rarity
 # fast the share falls beyond it (an exponential tail). Measured with words that were not said, on recognised lectures.
 _CHANCE_LIKENESS = (1.0, 1.0, 0.95, 0.78, 0.71, 0.67, 0.655, 0.615, 0.60, 0.58, 0.565, 0.56, 0.55)
 _CHANCE_SHARE = 0.02
-_CHANCE_TAIL = 0.05
+_CHANCE_TAIL = 0.06
 _NEIGHBOURHOOD = 6  # passages: where the other words of the question have already pointed at a place
-_KIN_CREDIT = 0.8
-_TELLING_RARITY = 0.8
-_VERB_LOSS = 0.5
+_KIN_CREDIT = 0.65
+_TELLING_RARITY = 1.0
 _PAIR_ODDS = 20.0
+_STEEPNESS = 1.5
+_TOPIC_SHARE = 0.4
+_TOPIC_FOUND = 0.3
+_LEAST_PAIR = 4  # phones
+_MISHEARD_ODDS = 3.0
+_FLAT_SHARE = 0.35
 _KIN_LEAST_LETTERS = 4
 _NEIGHBOUR_CREDIT = ((1, 0.9), (2, 0.6))
 
@@ -34,7 +39,7 @@ def _misheard_odds(term: Term, known: bool) -> float:
     """How much more likely a chance likeness is than a mishearing: a common word is seldom misheard."""
     if not known:
         return 1.0
-    return 3.0 if term.weight > 1.0 else 8.0 if term.weight > 0.85 else 20.0
+    return _MISHEARD_ODDS * 10.0 ** ((term.zipf - 2.6) / 2.0)
 
 
 def kin(stem: str, stems: list[str]) -> list[str]:
@@ -61,6 +66,7 @@ class Evidence:
     sound is to be believed where other words point at the place too, and where it stands alone.
     `weights` (terms,): how much the term tells, by its rarity in English and in this lecture. `losses` (terms,): how
     much its absence tells. `idf` (terms,): how well the term tells one place of the lecture from another.
+    `topic` (terms,): 0.7 for a term that the opening announces, which is then half present everywhere, else 0.
     """
 
     letters: np.ndarray
@@ -69,6 +75,7 @@ class Evidence:
     weights: np.ndarray
     losses: np.ndarray
     idf: np.ndarray
+    topic: np.ndarray
 
     def found(self) -> np.ndarray:
         """(terms, passages): the best of letters and sound, sound believed as far as its company warrants."""
@@ -112,16 +119,30 @@ def gather(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex)
             np.maximum(near[row], heard_near, out=near[row])
             np.maximum(alone[row], heard_alone, out=alone[row])
     found = np.maximum(letters, alone)
-    base = np.array([term.weight for term in terms], np.float32)
+    return _weighed(terms, index, letters, near, alone)
+
+
+def _weighed(
+    terms: tuple[Term, ...], index: LectureIndex, letters: np.ndarray, near: np.ndarray, alone: np.ndarray
+) -> Evidence:
+    found = np.maximum(letters, alone)
     rare = _rarity_here(found)
-    weights = base * (0.35 + 0.65 * rare)
-    losses = weights * np.array([_VERB_LOSS if term.verb else 1.0 for term in terms], np.float32)
-    return Evidence(letters, near, alone, weights, losses, rare * (0.5 + 0.5 * base))
+    topic = found[:, : index.opening].max(axis=1, initial=0.0) > 0.6
+    share = np.where(topic, _TOPIC_SHARE, 1.0).astype(np.float32) * (_FLAT_SHARE + (1.0 - _FLAT_SHARE) * rare)
+    base = np.array([term.weight for term in terms], np.float32)
+    losses = np.array([term.loss for term in terms], np.float32)
+    idf = rare * (0.5 + 0.5 * base) * np.where(topic, _TOPIC_SHARE, 1.0)
+    return Evidence(letters, near, alone, base * share, losses * share, idf.astype(np.float32), np.where(topic, np.float32(_TOPIC_FOUND), 0.0))
 
 
 def _heard(phones: tuple[int, ...], odds: float, index: LectureIndex) -> tuple[np.ndarray, np.ndarray]:
     chance = odds * chance_hits(index.sound_hits(phones), len(phones))
-    return 1.0 / (1.0 + 2.0 * _NEIGHBOURHOOD * chance), 1.0 / (1.0 + 2.0 * max(_NEIGHBOURHOOD, len(index)) * chance)
+    return _credit(_NEIGHBOURHOOD * chance), _credit(max(_NEIGHBOURHOOD, len(index)) * chance)
+
+
+def _credit(expected: np.ndarray) -> np.ndarray:
+    """0..1, from the number of places where chance alone would sound as good."""
+    return 1.0 / (1.0 + (2.0 * expected) ** _STEEPNESS)
 
 
 def _rarity_here(found: np.ndarray) -> np.ndarray:
@@ -141,5 +162,5 @@ def _pairs(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex)
         if not rows or any(index.letter_hits(terms[row].stem).any() for row in rows):
             continue
         sound = joined([phones(words[left]), phones(words[right])])
-        if len(sound) >= 6:
+        if len(sound) >= _LEAST_PAIR:
             yield rows, sound

@@ -11,6 +11,8 @@ from viva_llm.extractive.language import Language
 from viva_llm.extractive.thesaurus import MeaningIndex
 from viva_llm.extractive.words import rarity, words_of
 
+_OPENING_S = 20.0
+
 
 class LectureIndex:
     """Immutable; passages are addressed by position (0 is the first), not by their number."""
@@ -31,6 +33,12 @@ class LectureIndex:
 
     def __len__(self) -> int:
         return len(self.passages)
+
+    @property
+    def opening(self) -> int:
+        """How many passages at the start only announce the subject, rather than say something of it."""
+        soon = sum(passage.start < _OPENING_S for passage in self.passages)
+        return min(soon, len(self) // 12)
 
     @property
     def known_stems(self) -> list[str]:

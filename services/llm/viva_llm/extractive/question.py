@@ -1,11 +1,11 @@
 """What a question asks: its information-bearing words with their weights, and the kind of answer it wants."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from viva_llm.extractive.language import Language
-from viva_llm.extractive.words import rarity, words_of
+from viva_llm.extractive.words import gravity, rarity, words_of
 
 # The closed classes of English: they hold sentences together and say nothing about the subject.
 _FUNCTION_WORDS = frozenset(
@@ -46,6 +46,15 @@ _OVERVIEW_WORDS = frozenset(
     takeaway takeaways conclusion message
     """.split()
 )
+# Nouns and adjectives that say what kind of thing is asked; the lecture seldom uses the same one.
+_GENERIC_WORDS = frozenset(
+    """
+    difference problem problems trouble reason reasons cause causes purpose effect effects role advantage advantages
+    disadvantage benefit benefits result results case matter wrong bad good special important interesting story word
+    words term terms phrase expression people person man woman guy anyone place part parts number amount use need
+    needs deal opinion fact facts thing stuff work works job biggest main first last new old better best different money time far
+    """.split()
+)
 _POINTING_WORDS = frozenset(
     "it its he him his she her they them their that this those these there then one ones else same so".split()
 )
@@ -70,6 +79,11 @@ _TENS_HEADS = frozenset("oh ten eleven twelve thirteen fourteen fifteen sixteen 
 _REASON_WORDS = frozenset("because since so therefore reason reasons why due cause caused causes thus".split())
 
 
+_NUMBER_WEIGHT = 0.4
+_VERB_LOSS = 0.6
+_GENERIC_WEIGHT = 0.3
+
+
 class Wanted(Enum):
     """The kind of thing that answers: it moves passages that have it to the front."""
 
@@ -81,13 +95,29 @@ class Wanted(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """An information-bearing word; `weight` 0..1.1 is its rarity, `place` its position in the question."""
+    """An information-bearing word; `zipf` is its frequency in English, `place` its position in the question."""
 
     word: str
     stem: str
-    weight: float
+    zipf: float
     place: int
     verb: bool = False
+
+    @property
+    def weight(self) -> float:
+        """What finding it tells, 0..1.1."""
+        return rarity(self.zipf) * self._share
+
+    @property
+    def loss(self) -> float:
+        """What not finding it tells, 0..1."""
+        return gravity(self.zipf) * self._share * (_VERB_LOSS if self.verb else 1.0)
+
+    @property
+    def _share(self) -> float:
+        if self.word in _NUMBER_WORDS:
+            return _NUMBER_WEIGHT
+        return _GENERIC_WEIGHT if self.word in _GENERIC_WORDS else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +134,23 @@ class Question:
     """A pronoun in it stands for something said before."""
 
 
-_TIME_QUESTION = re.compile(r"\b(when|(what|which) (year|date|day|month|decade|century|time)|how long ago|date)\b")
+_ASKING_WORDS = frozenset("what who why how where which whose when".split())
+_TIME_QUESTION = re.compile(r"\b((what|which) (year|date|day|month|decade|century|time)|how long ago|date)\b")
 _NUMBER_QUESTION = re.compile(
     r"\bhow (many|much|long|far|fast|big|large|old|tall|high|deep|heavy|wide|hot|cold|often|thick|small|strong)\b"
     r"|\bwhat (number|percentage|fraction|share|temperature|size|speed|price)\b"
 )
 _REASON_QUESTION = re.compile(r"\b(why|how come|what (caused|causes|made)|for what reason|what (is|was) the reason)\b")
+_DO_SUPPORT = re.compile(r"\b(do|does|did)\b")
 _ASKS_OPENING = re.compile(
     r"^(and|but|so|then|also)\b|\b(what about|how about|who else|what else|anything else|tell me more|say more|go on)\b"
 )
 
 
-def _wanted(text: str) -> Wanted:
-    if _TIME_QUESTION.search(text):
+def _wanted(words: list[str]) -> Wanted:
+    text = " ".join(words)
+    asking = next((word for word in words if word in _ASKING_WORDS), "")
+    if asking == "when" or _TIME_QUESTION.search(text):
         return Wanted.TIME
     if _NUMBER_QUESTION.search(text):
         return Wanted.NUMBER
@@ -128,7 +162,7 @@ def parse_question(text: str, language: Language) -> Question:
     vocabulary = language.vocabulary
     words = words_of(text)
     plain = " ".join(words)
-    wanted = _wanted(plain)
+    wanted = _wanted(words)
     asked = {"year", "date", "time", "number"} if wanted in (Wanted.TIME, Wanted.NUMBER) else set()
     terms: list[Term] = []
     seen: set[str] = set()
@@ -141,9 +175,9 @@ def parse_question(text: str, language: Language) -> Question:
         stem = vocabulary.stem(word)
         if stem not in seen:
             seen.add(stem)
-            weight = rarity(vocabulary.zipf(word))
-            terms.append(Term(word, stem, 0.4 * weight if word in _NUMBER_WORDS else weight, place,
-                              language.thesaurus.is_verb(word)))
+            terms.append(Term(word, stem, vocabulary.zipf(word), place, language.thesaurus.is_verb(word)))
+    if terms and _DO_SUPPORT.search(plain) and language.thesaurus.may_be_verb(terms[-1].word):
+        terms[-1] = replace(terms[-1], verb=True)  # "what does the first stage need"
     own = [term for term in terms if term.word not in _OVERVIEW_WORDS]
     about = bool(re.search(r"\b(lecture|talk|video|recording|speaker|class|course|this|it|presentation)\b", plain))
     is_overview = not own and (overview or (about and bool(re.search(r"\babout\b", plain))))

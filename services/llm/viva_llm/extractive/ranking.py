@@ -7,7 +7,10 @@ from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.question import Question, Term, Wanted, carries
 
 _KIND_WEIGHT = 0.35  # of the kind of thing that is asked for, beside terms of 0.2 to 1.1
-_BESIDE = 0.8  # a passage is quoted beside the best one if it scores this share of it
+_RIVAL = 0.7  # another passage is quoted too if it scores this share of the best one
+_NEIGHBOUR = 0.4  # and one next to the best, which may carry on its sentence, if it scores this share
+_OWN, _AROUND, _COVERED, _BM25, _KIND = 0.7, 0.5, 0.2, 0.2, 0.3  # what the score is made of
+_NEARLY_BEST = 0.6
 _OPENING_PASSAGES = 3
 
 
@@ -27,8 +30,9 @@ class Findings:
         kind_weight = 0.0 if question.wanted in (Wanted.ANYTHING, Wanted.REASON) else _KIND_WEIGHT
         kind_around = spread(self.kind[None, :])[0]
         own = slice(0, len(terms))
-        has = evidence.weights[own] @ self._around + kind_weight * kind_around
-        lacks = evidence.losses[own] @ (1.0 - self._around) + kind_weight * (1.0 - kind_around)
+        present = np.maximum(self._around, evidence.topic[own][:, None])
+        has = evidence.weights[own] @ present + kind_weight * kind_around
+        lacks = evidence.losses[own] @ (1.0 - present) + kind_weight * (1.0 - kind_around)
         self.coverage = has / np.maximum(has + lacks, 1e-6) if terms else np.zeros(len(index), np.float32)
         rest = slice(len(terms), None)
         weight = float(evidence.weights[rest].sum())
@@ -45,20 +49,22 @@ class Findings:
         own, around = self._idf @ self._found / total, self._idf @ self._around / total
         bm25 = self._index.bm25([term.stem for term in self._terms])
         bm25 = bm25 / bm25.max() if bm25.max() > 0 else bm25
-        scores = 0.7 * own + 0.5 * around + 0.2 * self.coverage + 0.2 * bm25 + 0.3 * self.kind
-        return np.where(self.coverage >= 0.6 * self.best_coverage, scores, 0.0)
+        scores = _OWN * own + _AROUND * around + _COVERED * self.coverage + _BM25 * bm25 + _KIND * self.kind
+        return np.where(self.coverage >= _NEARLY_BEST * self.best_coverage, scores, 0.0)
 
 
 def choose(scores: np.ndarray, question: Question, index: LectureIndex) -> list[int]:
-    """One to three places, the best first: rivals that score nearly as well, and the neighbour that has the number."""
+    """One to three places, the best first: the neighbour that has the number or carries on, and near rivals."""
     order = [int(place) for place in np.argsort(-scores, kind="stable")[:3]]
     best = order[0]
+    beside = [place for place in (best + 1, best - 1, best + 2) if 0 <= place < len(index)]
     chosen = [best]
     if question.wanted in (Wanted.TIME, Wanted.NUMBER) and not carries(index.words[best], question.wanted):
-        beside = [place for place in (best + 1, best - 1, best + 2) if 0 <= place < len(index)]
         chosen += [place for place in beside if carries(index.words[place], question.wanted)][:1]
-    chosen += [place for place in order[1:] if scores[place] >= _BESIDE * scores[best] and place not in chosen]
-    return chosen[:3]
+    neighbours = sorted((place for place in beside[:2] if abs(place - best) == 1), key=lambda place: -scores[place])
+    chosen += [place for place in neighbours[:1] if scores[place] >= _NEIGHBOUR * scores[best]]
+    chosen += [place for place in order[1:] if scores[place] >= _RIVAL * scores[best]]
+    return list(dict.fromkeys(chosen))[:3]
 
 
 def central_passages(index: LectureIndex) -> list[int]:

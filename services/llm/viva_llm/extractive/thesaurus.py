@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 
-SAME_MEANING = 0.75
-ONE_STEP = 0.55
+SAME_MEANING = 0.7
+ONE_STEP = 0.35
 _ENDINGS = (
     ("ies", "y"), ("es", ""), ("s", ""), ("ied", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
-    ("er", ""), ("er", "e"), ("est", ""), ("est", "e"), ("ly", ""),
 )  # fmt: skip
+_OTHER_ENDINGS = (("er", ""), ("er", "e"), ("est", ""), ("est", "e"), ("ly", ""))  # where the word itself is not listed
 
 
 class Thesaurus:
@@ -34,7 +34,7 @@ class Thesaurus:
         found = [word] if word in self._entries else []
         if word in self._bases:
             return [*found, self._bases[word]]
-        for ending, base in _ENDINGS:
+        for ending, base in _ENDINGS if found else (*_ENDINGS, *_OTHER_ENDINGS):
             if word.endswith(ending) and len(word) - len(ending) >= 2:
                 stem = word[: -len(ending)]
                 doubled = len(stem) > 2 and stem[-1] == stem[-2] and not base
@@ -42,9 +42,14 @@ class Thesaurus:
         return list(dict.fromkeys(found))
 
     def is_verb(self, word: str) -> bool:
-        """Whether it is mostly a verb: people ask about one deed in many words, but name a thing by its name."""
-        bases = self.bases(word)
-        return bool(bases) and all(self._entries[base][2] == "v" for base in bases if base in self._entries)
+        """Whether it is mostly a verb or an adverb: a deed is told in many words, but a thing is called by its name."""
+        bases = [base for base in self.bases(word) if base in self._entries]
+        forms = [base for base in bases if base != word] or bases
+        return any(self._entries[base][2] == "v" for base in forms)
+
+    def may_be_verb(self, word: str) -> bool:
+        """Whether it can be a verb at all."""
+        return any(self._entries[base][2] for base in self.bases(word) if base in self._entries)
 
     def _meanings(self, word: str) -> tuple[frozenset[str], frozenset[str]]:
         """The meanings that `word` has, and those one step away."""
@@ -68,7 +73,7 @@ class MeaningIndex:
                 self._near.setdefault(meaning, []).append(word)
 
     def related(self, word: str) -> dict[str, float]:
-        """Words of the lecture that mean the same (0.75) or are one step away (0.55)."""
+        """Words of the lecture that mean the same or are one step away, and how much that counts."""
         own, near = self._thesaurus.meanings(word)
         found: dict[str, float] = {}
         for meaning in near:

@@ -82,6 +82,11 @@ def rarity(zipf: float) -> float:
     return min(1.1, max(0.2, (7.0 - zipf) / 3.2))
 
 
+def gravity(zipf: float) -> float:
+    """How much the absence of a word tells, 0.2 to 1: unlike `rarity`, an ordinary noun that is absent tells as much."""
+    return min(1.0, max(0.2, (7.4 - zipf) / 1.8))
+
+
 class Vocabulary:
     """How rare a word is in English at large, and what its stem is.
 
