@@ -64,7 +64,8 @@ def _print_directions(place: Place, console: Console) -> None:
     url = "" if place.port == 8080 else f" --url {place.url}"
     console.print(
         f"\n  {place.url}  (its API: {place.url}/docs; logs in {place.logs}{os.sep})\n\n"
-        f'  {viva_command} ask --lecture sample --text "{_SAMPLE_QUESTION}"{url}\n\n'
+        f'  {viva_command} ask --lecture sample --text "{_SAMPLE_QUESTION}"{url}\n'
+        f"  {viva_command} status{url}    which engines, and why; `make models` fetches better ones\n\n"
         "Ctrl-C stops everything."
     )
 

@@ -8,7 +8,6 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
-from viva.cli.console import printable
 from viva.cli.status import describe
 from viva.errors import EngineUnavailable
 from viva.stack.environment import known_variables, unknown_variable_sentences
@@ -49,11 +48,11 @@ def ready_line(part: RunningPart, took_s: float) -> Text:
 
 
 def what_it_runs_on(part: RunningPart) -> str:
-    """The engine, its model and why, as the part's own /status says; its address where there is no engine."""
+    """The engine and its model, as the part's own /status says; its address where there is no engine."""
     if part.name in ("redis", "orchestrator"):
         return part.part.url
     try:
         reply = httpx.get(f"{part.part.url}/status", timeout=_STATUS_PATIENCE_S, trust_env=False)
-        return printable(describe(reply.json()))
+        return describe(reply.json(), with_reason=False)
     except (httpx.HTTPError, ValueError):
         return part.part.url

@@ -23,10 +23,10 @@ def show_status(url: str) -> None:
         )
 
 
-def describe(stage: Any) -> str:
+def describe(stage: Any, *, with_reason: bool = True) -> str:
     """ "pocketsphinx en-us (no Whisper model is present)", or that the stage is unavailable."""
     if not isinstance(stage, dict) or not stage.get("engine"):
         return "unavailable"
     model = "" if stage.get("model") in (None, "", stage["engine"]) else f" {stage['model']}"
-    why = f" ({stage['why']})" if stage.get("why") else ""
+    why = f" ({stage['why']})" if with_reason and stage.get("why") else ""
     return printable(f"{stage['engine']}{model}{why}")
