@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import wave
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -14,12 +15,13 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
+from viva.audio import wav_bytes
 from viva_asr.app import create_app
 from viva_asr.settings import AsrSettings
 
 from .tiny_whisper import make_tiny_whisper
 
-Speak = Callable[[str], Path]
+Speak = Callable[..., Path]
 OpenApp = Callable[..., Awaitable[httpx.AsyncClient]]
 Listen = Callable[[FastAPI], Awaitable[str]]
 
@@ -32,18 +34,23 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def speak(tmp_path_factory: pytest.TempPathFactory) -> Speak:
-    """Renders a text with flite to a WAV file (16 kHz, mono), once per text."""
+    """Renders sentences with flite to one WAV file (16 kHz, mono) with pauses of half a second between them."""
     flite = shutil.which("flite")
     assert flite, "flite is needed: apt-get install flite"
     folder = tmp_path_factory.mktemp("speech")
-    rendered: dict[str, Path] = {}
+    rendered: dict[tuple[str, ...], Path] = {}
 
-    def render(text: str) -> Path:
-        if text not in rendered:
-            path = folder / f"{len(rendered)}.wav"
-            subprocess.run([flite, "-voice", "rms", "-t", text, "-o", path], check=True)
-            rendered[text] = path
-        return rendered[text]
+    def sentence(text: str) -> bytes:
+        path = folder / "sentence.wav"
+        subprocess.run([flite, "-voice", "rms", "-t", text, "-o", path], check=True)
+        with wave.open(str(path)) as file:
+            return file.readframes(file.getnframes())
+
+    def render(*texts: str) -> Path:
+        if texts not in rendered:
+            rendered[texts] = folder / f"{len(rendered)}.wav"
+            rendered[texts].write_bytes(wav_bytes(bytes(16_000).join(map(sentence, texts)), 16_000))
+        return rendered[texts]
 
     return render
 
@@ -93,7 +100,7 @@ async def _listening(app: FastAPI) -> AsyncIterator[str]:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         running = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
             await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         server.should_exit = True

@@ -19,7 +19,9 @@ def test_fields_that_change_nothing_are_taken() -> None:
     parse_form([("chunking_strategy", "auto"), ("include[]", "logprobs"), ("model", "gpt-4o-transcribe")])
 
 
-@pytest.mark.parametrize(("given", "code"), [("en", "en"), ("de-DE", "de"), ("English", "en"), ("ZH", "zh"), ("", None)])
+@pytest.mark.parametrize(
+    ("given", "code"), [("en", "en"), ("de-DE", "de"), ("English", "en"), ("ZH", "zh"), ("", None)]
+)
 def test_languages_by_code_or_name(given: str, code: str | None) -> None:
     """A language may be a code, a code with a region, or its English name."""
     assert parse_form([("language", given)]).language == code

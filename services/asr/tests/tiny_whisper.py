@@ -69,7 +69,8 @@ def _fill(spec: WhisperSpec, vocabulary_size: int) -> None:
         _fill_norm(half.layer_norm)
         for layer in half.layer:
             _fill_attention(layer.self_attention, (3, 1), weights)
-            layer.ffn.linear_0.weight, layer.ffn.linear_1.weight = weights(2 * _WIDTH, _WIDTH), weights(_WIDTH, 2 * _WIDTH)
+            layer.ffn.linear_0.weight = weights(2 * _WIDTH, _WIDTH)
+            layer.ffn.linear_1.weight = weights(_WIDTH, 2 * _WIDTH)
             _fill_norm(layer.ffn.layer_norm)
     for layer in spec.decoder.layer:
         _fill_attention(layer.attention, (1, 2, 1), weights)

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Header, Request
-from fastapi.responses import ORJSONResponse
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
@@ -118,17 +117,17 @@ async def _events(
 
 
 @router.get("/v1/models", tags=["status"], summary="The one model that is loaded")
-async def list_models(request: Request) -> Response:
+async def list_models(request: Request) -> dict[str, Any]:
     """List it in OpenAI's form."""
     engine = request.app.state.recogniser.engine
     model = {"id": engine.model, "object": "model", "created": 0, "owned_by": f"viva:{engine.name}"}
-    return ORJSONResponse({"object": "list", "data": [model]})
+    return {"object": "list", "data": [model]}
 
 
 @router.get("/status", tags=["status"], summary="Engine, model, why they were taken, and the load")
-async def status(request: Request) -> Response:
+async def status(request: Request) -> dict[str, Any]:
     """Say what runs here."""
-    return ORJSONResponse(request.app.state.recogniser.status())
+    return request.app.state.recogniser.status()
 
 
 def _priority(header: str | None) -> Priority | None:

@@ -21,6 +21,8 @@ from viva_asr.transcript import Hypothesis, Segment, Word
 _CHILD = Path(__file__).with_name("pocketsphinx_child.py")
 _HEADER = struct.Struct("<I")
 _START_S = 60.0
+_LONGEST_S = 10.0
+"""A stretch that has begun cannot be stopped: this much takes about a second."""
 _NICENESS = 10
 """Of the workers for long recordings: a question's worker, which is not nice, gets a core at once."""
 _SLOWEST = 20.0
@@ -37,7 +39,7 @@ class PocketSphinxEngine:
     def __init__(self, settings: AsrSettings) -> None:
         if find_spec("pocketsphinx") is None:
             raise EngineUnavailable("The asr engine 'pocketsphinx' needs the Python package pocketsphinx.")
-        self.cutting = Cutting(max_s=settings.max_segment_s)
+        self.cutting = Cutting(max_s=min(settings.max_segment_s, _LONGEST_S))
         ordinary = [PocketSphinxWorker(reserved=False) for _ in range(settings.workers or usable_cores())]
         self.workers = [PocketSphinxWorker(reserved=True), *ordinary]
 
@@ -65,6 +67,11 @@ class PocketSphinxWorker:
         """The process id of the child, or None when there is none."""
         return self._child.pid if self._child else None
 
+    @property
+    def busy(self) -> bool:
+        """Whether it is recognising something."""
+        return self._exchange is not None and not self._exchange.done()
+
     async def start(self) -> None:
         """Start the child and wait until it has loaded its model. Raises EngineUnavailable when it does not."""
         niceness = 0 if self.reserved else _NICENESS
@@ -76,7 +83,7 @@ class PocketSphinxWorker:
             async with asyncio.timeout(_START_S):
                 await _read_frame(self._child)
         except (EOFError, OSError, TimeoutError) as error:
-            await self.close()
+            await self._end_child()
             raise EngineUnavailable("A pocketsphinx process did not start; its output says why.") from error
 
     async def close(self) -> None:
@@ -84,41 +91,46 @@ class PocketSphinxWorker:
         if self._exchange is not None:
             self._exchange.cancel()
             await asyncio.gather(self._exchange, return_exceptions=True)
-        child, self._child = self._child, None
-        if child is not None:
-            if child.returncode is None:
-                child.kill()
-            await child.wait()
+        await self._end_child()
 
     async def transcribe(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
         """Recognise one stretch. Raises StageUnavailable when the child dies of it twice."""
         (speech,) = batch
-        if self._exchange is not None and not self._exchange.done():
+        if self.busy:
             # Left behind by a caller that was cancelled: its answer must be read before ours.
             await asyncio.wait([self._exchange])
         self._exchange = asyncio.create_task(self._recognise(speech))
+        self._exchange.add_done_callback(_look_at_error)
         # Shielded, since half an exchange would leave the pipe out of step; it ends by itself within seconds.
         return [_hypothesis(await asyncio.shield(self._exchange), speech.duration_s)]
 
     async def _recognise(self, speech: Speech) -> list:
         for _ in range(2):
-            if self._child is None:
-                await self.start()
             try:
+                if self._child is None:
+                    await self.start()
                 async with asyncio.timeout(5.0 + _SLOWEST * speech.duration_s):
                     self._child.stdin.write(_HEADER.pack(len(speech.pcm)) + speech.pcm)
                     await self._child.stdin.drain()
                     return await _read_frame(self._child)
-            except (EOFError, OSError, TimeoutError):
+            except (EOFError, OSError, TimeoutError, EngineUnavailable):
                 structlog.get_logger().warning("a pocketsphinx process died and is replaced", pid=self.pid)
-                await self._discard()
+                await self._end_child()
         raise StageUnavailable("asr", "Two recogniser processes died of the same stretch of speech.")
 
-    async def _discard(self) -> None:
+    async def _end_child(self) -> None:
         child, self._child = self._child, None
+        if child is None:
+            return
         if child.returncode is None:
             child.kill()
         await child.wait()
+
+
+def _look_at_error(exchange: asyncio.Task) -> None:
+    """Keep asyncio from reporting the error of an exchange whose caller has left."""
+    if not exchange.cancelled():
+        exchange.exception()
 
 
 async def _read_frame(child: Process) -> list:
