@@ -155,13 +155,35 @@ def test_a_connection_that_breaks_in_the_middle_is_ours(tmp_path):
 
 
 def test_progress_is_followed_to_its_end():
-    """Progress events become lectures; the last one is ready, and nothing is read after it."""
-    events = [{"lecture_id": "l1", "status": "transcribing", "progress": 0.5, "duration_s": 10.0}]
-    events.append({"lecture_id": "l1", "status": "ready", "progress": 1.0, "duration_s": 10.0})
-    body = "".join(f"event: progress\ndata: {json.dumps(event)}\n\n" for event in events)
-    with client_of(lambda _request: httpx.Response(200, text=body)) as client:
+    """Progress events become lectures; once ready, the last one is read whole and nothing after it."""
+    progress = {"lecture_id": "l1", "status": "transcribing", "progress": 0.5, "duration_s": 10.0}
+    ready = {**progress, "status": "ready", "progress": 1.0}
+    whole = {**ready, "segments": [{"start": 0.0, "end": 1.0, "text": "hello"}]}
+    body = "".join(f"event: progress\ndata: {json.dumps(event)}\n\n" for event in (progress, ready, progress))
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(200, text=body)
+            if request.url.path.endswith("/events")
+            else httpx.Response(200, json=whole)
+        )
+
+    with client_of(handler) as client:
         seen = list(client.follow("l1"))
     assert [(lecture.progress, lecture.is_ready) for lecture in seen] == [(0.5, False), (1.0, True)]
+    assert seen[-1].segments[0].text == "hello"
+
+
+def test_lectures_are_listed_page_by_page():
+    """The pages of the list are read to the last."""
+    pages = {
+        None: {"data": [{"lecture_id": "l2", "status": "ready"}], "has_more": True},
+        "l2": {"data": [{"lecture_id": "l1", "status": "failed"}], "has_more": False},
+    }
+    with client_of(
+        lambda request: httpx.Response(200, json=pages[request.url.params.get("after")])
+    ) as client:
+        assert [lecture.lecture_id for lecture in client.lectures()] == ["l2", "l1"]
 
 
 def test_an_id_stays_one_segment_of_the_path():

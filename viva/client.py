@@ -104,20 +104,28 @@ class VivaClient:
         """The lecture with what has been transcribed of it."""
         return _lecture(self._call("GET", f"/v1/lectures/{_segment(lecture_id)}"))
 
-    def lectures(self) -> list[Lecture]:
-        """All lectures of the server, without their segments."""
-        return [_lecture(entry) for entry in self._call("GET", "/v1/lectures")["lectures"]]
+    def lectures(self) -> Iterator[Lecture]:
+        """All lectures of the server, newest first, without their segments."""
+        after: dict[str, str] = {}
+        while True:
+            page = self._call("GET", "/v1/lectures", params=after)
+            yield from map(_lecture, page["data"])
+            if not page["data"] or not page.get("has_more"):
+                return
+            after = {"after": page["data"][-1]["lecture_id"]}
 
     def follow(self, lecture_id: str) -> Iterator[Lecture]:
-        """The lecture each time its progress changes, until it is ready or has failed."""
+        """The lecture each time its progress changes, until it is ready or has failed; the last one is complete."""
         parser = SSEParser()
         with self._stream("GET", f"/v1/lectures/{_segment(lecture_id)}/events") as response:
             for chunk in response.iter_bytes():
                 for event in parser.feed(chunk):
                     lecture = _lecture(json.loads(event.data))
-                    yield lecture
                     if lecture.status in ("ready", "failed"):
+                        yield self.lecture(lecture_id)
                         return
+                    yield lecture
+        yield self.lecture(lecture_id)
 
     def delete_lecture(self, lecture_id: str) -> None:
         """Deletes the recording and everything derived from it."""

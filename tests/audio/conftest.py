@@ -108,6 +108,16 @@ async def decoder() -> AsyncIterator[Decoder]:
         yield opened
 
 
+# A process begins with the peak memory of the one it was forked from, so a small one stands in between.
+MEASURE = """
+import os, subprocess, sys
+worker = subprocess.Popen(sys.argv[1:], stderr=subprocess.DEVNULL)
+usage = os.wait4(worker.pid, 0)[2]
+sys.stderr.write(f"[{usage.ru_utime + usage.ru_stime}, {usage.ru_maxrss}]")
+sys.stderr.flush()
+"""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What a worker answered and what it took."""
@@ -130,23 +140,30 @@ def work() -> Callable[..., Outcome]:
         job = Job(action=action, path=str(path), max_duration_s=max_duration_s, **fields)
         paths = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
         with subprocess.Popen(
-            [sys.executable, "-P", "-S", "-m", "viva.audio.worker"],
+            [
+                sys.executable,
+                "-P",
+                "-S",
+                "-c",
+                MEASURE,
+                sys.executable,
+                "-P",
+                "-S",
+                "-m",
+                "viva.audio.worker",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env={"PYTHONPATH": os.pathsep.join(paths)},
         ) as process:
-            process.stdin.write(job.to_line())
-            process.stdin.close()
-            answer = process.stdout.read()
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-        return _outcome(answer, usage)
+            answer, usage = process.communicate(job.to_line())
+        return _outcome(answer, *json.loads(usage))
 
     return run
 
 
-def _outcome(answer: bytes, usage: object) -> Outcome:
+def _outcome(answer: bytes, cpu_s: float, peak: int) -> Outcome:
     kind, payload, pcm_bytes, at = b"", b"", 0, 0
     while at < len(answer):
         kind, length = HEADER.unpack_from(answer, at)
@@ -156,7 +173,7 @@ def _outcome(answer: bytes, usage: object) -> Outcome:
         pcm_bytes += length if kind == b"P" else 0
     known = json.loads(payload) if kind in b"IE" and payload else {}
     unit = 1 if sys.platform == "darwin" else 1024
-    return Outcome(kind, known, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit, pcm_bytes)
+    return Outcome(kind, known, cpu_s, peak * unit, pcm_bytes)
 
 
 def _crc(data: bytes, width: int, polynomial: int) -> int:

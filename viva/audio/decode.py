@@ -77,9 +77,10 @@ class Decoder:
     ) -> AsyncIterator[bytes]:
         """The samples from `start_s` to `end_s` (None: the end), as s16le mono in blocks of at most 64 KiB.
 
-        Samples are laid end to end, so that a slice is the same slice of the whole decoding (to within half
-        a sample); times past the end give nothing. Raises what `inspect` raises; AudioTooLong comes after the samples up to the
-        limit. Closing the iterator kills the child.
+        Samples are laid end to end, so that a slice is the same slice of the whole decoding, to within half
+        a sample; times past the end give nothing. Raises what `inspect` raises, but does not look for a cut
+        end: what is there is decoded. AudioTooLong may come after the samples up to the limit. Closing the
+        iterator kills the child.
         """
         job = _job("decode", path, limits, limits.decode_budget_s, sample_rate_hz, start_s, end_s)
         left_s = limits.decode_budget_s

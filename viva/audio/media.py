@@ -4,6 +4,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
+from typing import Self
 
 import av
 from av.error import FFmpegError
@@ -48,6 +49,13 @@ class Media:
         codec.thread_count = 1
         codec.options = DECODING
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.container.close()
+        self.file.close()
+
     @property
     def name(self) -> str:
         """The container, in one word."""
@@ -87,10 +95,10 @@ class Media:
             raise AudioRejected("This is not a recording in a format that can be read.") from None
 
     def _best_stream(self) -> "av.audio.stream.AudioStream":
-        if not len(self.container.streams):
-            raise _damaged()
         streams = [stream for stream in self.container.streams if stream.type == "audio"]
         if not streams:
+            if not any(stream.type == "video" for stream in self.container.streams):
+                raise _damaged()  # a description of the tracks that breaks off
             raise AudioRejected("The file holds no sound track.", code="audio_no_stream")
         best = self.container.streams.best("audio") or streams[0]
         if best.codec_context is None or best.codec_context.name not in CODECS.split(","):

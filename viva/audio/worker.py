@@ -71,20 +71,21 @@ def _answer(job: Job) -> Iterator[bytes]:
 
 
 def _serve(job: Job) -> Iterator[bytes]:
-    media = Media(job.path)
-    if job.action == "inspect":
-        yield frame(INFO, json.dumps(asdict(inspect(media, job.max_duration_s))).encode())
-        return
-    blocks = pcm_blocks(
-        media,
-        sample_rate_hz=job.sample_rate_hz,
-        start_s=job.start_s,
-        end_s=job.end_s,
-        max_duration_s=job.max_duration_s,
-    )
-    for block in blocks:
-        yield frame(PCM, block)
-    yield frame(DONE)
+    with Media(job.path) as media:
+        if job.action == "inspect":
+            info = inspect(media, job.max_duration_s)
+            yield frame(INFO, json.dumps(asdict(info)).encode())
+            return
+        blocks = pcm_blocks(
+            media,
+            sample_rate_hz=job.sample_rate_hz,
+            start_s=job.start_s,
+            end_s=job.end_s,
+            max_duration_s=job.max_duration_s,
+        )
+        for block in blocks:
+            yield frame(PCM, block)
+        yield frame(DONE)
 
 
 def _error(error: InvalidRequest) -> bytes:

@@ -40,6 +40,12 @@ class CitationParser:
         return [held] if held else []
 
 
+def without_marks(text: str) -> str:
+    """A whole text without its citation marks."""
+    parser = CitationParser()
+    return "".join(piece for piece in parser.feed(text) + parser.flush() if isinstance(piece, str)).strip()
+
+
 def _append(pieces: list[str | int], text: str) -> None:
     if text:
         pieces.append(text)

@@ -10,6 +10,7 @@ import structlog
 
 from viva.errors import NotFound, VivaError
 from viva_orchestrator.lectures.archive import Archive
+from viva_orchestrator.lectures.cancelling import cancel_all
 from viva_orchestrator.lectures.metrics import LectureMetrics
 from viva_orchestrator.lectures.model import is_lecture_id
 from viva_orchestrator.lectures.records import Records
@@ -36,8 +37,7 @@ class Housekeeping:
     async def close(self) -> None:
         """Stop."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await cancel_all([self._task])
             self._task = None
 
     async def complete_list(self) -> None:

@@ -15,7 +15,7 @@ import orjson
 import redis.asyncio as redis
 
 from viva_orchestrator.lectures.records import QUEUE, RECORD, cuts_key, pieces_key, record_key
-from viva_orchestrator.state import redis_errors
+from viva_orchestrator.state import redis_call
 
 _NOW = "local t = redis.call('TIME'); local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
 
@@ -69,7 +69,7 @@ class Lease:
         """Run Redis commands together if the lease still holds, none of them if not. Raises `LeaseLost`."""
         keys = [record_key(self.lecture_id), QUEUE]
         lease_ms = self._lease_ms if lease_ms is None else lease_ms
-        with redis_errors():
+        async with redis_call():
             held = await self._write(
                 keys=keys, args=[self._owner, self.lecture_id, lease_ms, orjson.dumps(commands)]
             )
@@ -78,7 +78,7 @@ class Lease:
 
     async def plan(self) -> tuple[list[int], set[int]]:
         """What has been done so far: the sample at which each piece ends, and the numbers of finished pieces."""
-        with redis_errors():
+        async with redis_call():
             cuts = await self._client.lrange(cuts_key(self.lecture_id), 0, -1)
             done = await self._client.hkeys(pieces_key(self.lecture_id))
         return [int(cut) for cut in cuts], {int(number) for number in done}
@@ -101,7 +101,7 @@ class Jobs:
     async def take(self) -> Lease | None:
         """The lecture that has waited longest, or None when there is none to do."""
         owner = secrets.token_hex(16)
-        with redis_errors():
+        async with redis_call():
             taken = await self._take(keys=[QUEUE], args=[RECORD, owner, self._lease_ms])
         if taken is None:
             return None

@@ -19,7 +19,7 @@ from viva.errors import NotFound
 from viva.passages import Segment
 from viva_orchestrator.lectures.archive import load_segments
 from viva_orchestrator.lectures.model import Lecture
-from viva_orchestrator.state import redis_errors
+from viva_orchestrator.state import redis_call
 
 RECORD = "viva:lecture:"
 LIST = "viva:lectures"
@@ -73,12 +73,12 @@ class Records:
         """Write the record, list it, and queue it unless it is ready; False when there is one already."""
         fields = [text for pair in _fields(lecture).items() for text in pair]
         keys = [record_key(lecture.lecture_id), LIST, QUEUE]
-        with redis_errors():
+        async with redis_call():
             return bool(await self._create(keys=keys, args=[lecture.lecture_id, *fields]))
 
     async def get(self, lecture_id: str) -> Lecture | None:
         """The record, or None when Redis does not know. Raises `NotFound` when the lecture was deleted."""
-        with redis_errors():
+        async with redis_call():
             return _lecture(lecture_id, await self._client.hgetall(record_key(lecture_id)))
 
     async def read(self, lecture_id: str) -> tuple[Lecture | None, tuple[Segment, ...] | None]:
@@ -86,7 +86,7 @@ class Records:
 
         The segments are None for a ready lecture whose transcript Redis does not hold. Otherwise as `get`.
         """
-        with redis_errors():
+        async with redis_call():
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.hgetall(record_key(lecture_id))
                 pipe.hgetall(pieces_key(lecture_id))
@@ -101,19 +101,19 @@ class Records:
 
     async def keep_transcript(self, lecture_id: str, segments: bytes) -> None:
         """Hold the segments of a ready lecture again."""
-        with redis_errors():
+        async with redis_call():
             await self._client.set(transcript_key(lecture_id), segments, ex=self._cache_s)
 
     async def page(self, limit: int, after: str | None) -> list[str]:
         """Up to `limit` ids, newest first, those older than `after`."""
         newest = "+" if after is None else f"({after}"
-        with redis_errors():
+        async with redis_call():
             found = await self._client.zrevrangebylex(LIST, newest, "-", start=0, num=limit)
         return [lecture_id.decode() for lecture_id in found]
 
     async def get_many(self, lecture_ids: list[str]) -> list[Lecture | None]:
         """The records of several lectures, None for those that are not there, in one round trip."""
-        with redis_errors():
+        async with redis_call():
             async with self._client.pipeline(transaction=False) as pipe:
                 for lecture_id in lecture_ids:
                     pipe.hgetall(record_key(lecture_id))
@@ -125,7 +125,7 @@ class Records:
 
     async def bury(self, lecture_id: str) -> None:
         """Put a tombstone in the place of the record and forget the rest: whoever works on it loses its lease."""
-        with redis_errors():
+        async with redis_call():
             async with self._client.pipeline(transaction=True) as pipe:
                 pipe.delete(
                     *(make(lecture_id) for make in (record_key, pieces_key, cuts_key, transcript_key))
@@ -138,22 +138,22 @@ class Records:
 
     async def is_buried(self, lecture_id: str) -> bool:
         """Whether there is a tombstone."""
-        with redis_errors():
+        async with redis_call():
             return await self._client.hget(record_key(lecture_id), "status") == b"deleted"
 
     async def list_is_complete(self) -> bool:
         """Whether the list has been filled since Redis was last empty."""
-        with redis_errors():
+        async with redis_call():
             return bool(await self._client.exists(LIST_COMPLETE))
 
     async def mark_list_complete(self) -> None:
         """Say that the list holds all that the object store does."""
-        with redis_errors():
+        async with redis_call():
             await self._client.set(LIST_COMPLETE, "1")
 
     async def waiting(self) -> list[Lecture]:
         """The lectures that are queued or being transcribed."""
-        with redis_errors():
+        async with redis_call():
             ids = [item.decode() for item in await self._client.zrange(QUEUE, 0, -1)]
         return [lecture for lecture in await self.get_many(ids) if lecture is not None]
 

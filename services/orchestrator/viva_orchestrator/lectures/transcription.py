@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -113,8 +114,9 @@ class Transcription:
         limits = AudioLimits(max_duration_s=self._tools.settings.lecture_max_s)
         async with spooling(target) as file:
             await file.write(bytes(WAV_HEADER_BYTES))
-            async for block in self._tools.decoder.decode(source, limits, sample_rate_hz=SAMPLE_RATE_HZ):
-                await file.write(block)
+            async with aclosing(self._tools.decoder.decode(source, limits)) as blocks:
+                async for block in blocks:
+                    await file.write(block)
             await file.close(header=wav_header(samples_in(file.written), SAMPLE_RATE_HZ))
 
     async def _transcribe_missing(self, total: int) -> None:

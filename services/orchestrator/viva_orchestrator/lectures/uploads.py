@@ -19,7 +19,7 @@ from viva.errors import InvalidRequest, NotFound, TooLarge
 from viva_orchestrator.lectures.model import is_lecture_id, new_lecture_id
 from viva_orchestrator.lectures.spool import spooling, temporary_folder
 from viva_orchestrator.objects import ObjectStore
-from viva_orchestrator.state import redis_errors
+from viva_orchestrator.state import redis_call
 
 FOLDER = "uploads/"
 PENDING = "viva:uploads"
@@ -64,7 +64,7 @@ class Uploads:
         object_key = FOLDER + name
         expires_at = time.time() + self._expires_s
         url = await self._objects.presigned_put(object_key, self._expires_s)
-        with redis_errors():
+        async with redis_call():
             await self._client.zadd(PENDING, {object_key: expires_at + SWEEP_AFTER_S})
             if url is None:
                 token = secrets.token_urlsafe(32)
@@ -113,18 +113,18 @@ class Uploads:
     async def discard(self, object_key: str) -> None:
         """Delete an upload and forget it."""
         await self._objects.delete(object_key)
-        with redis_errors():
+        async with redis_call():
             await self._client.zrem(PENDING, object_key)
 
     async def sweep(self) -> None:
         """Delete a few of the uploads that were never made a lecture in time."""
-        with redis_errors():
+        async with redis_call():
             stale = await self._client.zrangebyscore(PENDING, "-inf", time.time(), start=0, num=100)
         for object_key in stale:
             await self.discard(object_key.decode())
 
     async def _spent(self, name: str, token: str) -> bool:
-        with redis_errors():
+        async with redis_call():
             return bool(await self._spend(keys=[f"viva:upload:{name}"], args=[token]))
 
 

@@ -10,6 +10,7 @@ import time
 import structlog
 
 from viva.errors import StageUnavailable, VivaError
+from viva_orchestrator.lectures.cancelling import cancel_all
 from viva_orchestrator.lectures.jobs import Jobs, Lease, LeaseLost
 from viva_orchestrator.lectures.model import Lecture
 from viva_orchestrator.lectures.records import QUEUE, record_key
@@ -41,9 +42,7 @@ class Workers:
 
     async def close(self) -> None:
         """Stop, and give back what is unfinished, so that another replica goes on at once."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancel_all(self._tasks)
         self._tasks = []
 
     def wake(self) -> None:
@@ -60,7 +59,8 @@ class Workers:
                 continue
             self._work_waits.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work_waits.wait(), POLL_S * random.uniform(0.5, 1.5))
+                async with asyncio.timeout(POLL_S * random.uniform(0.5, 1.5)):
+                    await self._work_waits.wait()
 
     async def _transcribe(self, lease: Lease) -> None:
         started = time.monotonic()
@@ -101,6 +101,8 @@ class Workers:
                 await Transcription(lecture, lease, self._tools).run()
                 beating.cancel()
         except BaseExceptionGroup as group:
+            if asyncio.current_task().cancelling():
+                raise asyncio.CancelledError from group  # what failed meanwhile is no fault of the recording
             raise _first(group) from group
 
     async def _beat(self, lease: Lease) -> None:

@@ -1,0 +1,111 @@
+"""asr, llm and tts in one small server that speaks their wire formats and fails on command."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+
+@dataclass
+class StageServers:
+    """What the stages do next, and what they were asked."""
+
+    url: str = ""
+    words: str = "who made the first circuit"  # what asr hears
+    deltas: list[str] = field(
+        default_factory=lambda: ["It was Jack", " Kilby [1", "]. He showed it ", "in 1958 [2]."]
+    )
+    pace_s: float = 0.0  # seconds between deltas; without it they may arrive together
+    finish: bool = True  # whether the llm's stream ends with its finish mark
+    degraded: str | None = None  # the llm's header
+    status: dict[str, int] = field(default_factory=dict)  # "asr", "llm", "tts" -> an HTTP status to fail with
+    fail_once: set[str] = field(default_factory=set)  # stages that fail their next request only
+    pause: asyncio.Event = field(default_factory=asyncio.Event)  # the llm waits for it after its first delta
+    paused: asyncio.Event = field(default_factory=asyncio.Event)  # set when it waits
+    left: asyncio.Event = field(default_factory=asyncio.Event)  # set when its client went away meanwhile
+    prompts: list[list[dict]] = field(default_factory=list)
+    spoken: list[str] = field(default_factory=list)
+    request_ids: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.pause.set()
+
+    async def transcribe(self, request: web.Request) -> web.Response:
+        if failure := self._failure("asr", request):
+            return failure
+        await request.post()
+        return web.json_response({"text": self.words})
+
+    async def chat(self, request: web.Request) -> web.StreamResponse:
+        if failure := self._failure("llm", request):
+            return failure
+        self.prompts.append((await request.json())["messages"])
+        headers = {"Content-Type": "text/event-stream"} | (
+            {"X-Viva-Degraded": self.degraded} if self.degraded else {}
+        )
+        response = web.StreamResponse(headers=headers)
+        await response.prepare(request)
+        try:
+            for delta in self.deltas:
+                await self._send(
+                    response, {"choices": [{"delta": {"content": delta}, "finish_reason": None}]}
+                )
+                await asyncio.sleep(self.pace_s)
+                if not self.pause.is_set():
+                    self.paused.set()
+                    await self.pause.wait()
+            if self.finish:
+                await self._send(response, {"choices": [{"delta": {}, "finish_reason": "stop"}]})
+                await self._send(
+                    response, {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5}}
+                )
+                await response.write(b"data: [DONE]\n\n")
+        except (asyncio.CancelledError, ConnectionError):
+            self.left.set()
+            raise
+        return response
+
+    async def speak(self, request: web.Request) -> web.Response:
+        if failure := self._failure("tts", request):
+            return failure
+        text = (await request.json())["input"]
+        self.spoken.append(text)
+        return web.Response(body=f"<{text}>".encode())
+
+    async def health(self, _request: web.Request) -> web.Response:
+        return web.json_response({"status": "ready", "engine": "test"})
+
+    def _failure(self, stage: str, request: web.Request) -> web.Response | None:
+        self.request_ids.add(request.headers.get("X-Request-ID", ""))
+        if stage in self.fail_once:
+            self.fail_once.remove(stage)
+            return web.Response(status=500)
+        return web.Response(status=self.status[stage]) if stage in self.status else None
+
+    async def _send(self, response: web.StreamResponse, chunk: dict) -> None:
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+
+
+@asynccontextmanager
+async def stage_servers() -> AsyncIterator[StageServers]:
+    """The server on a free port of loopback."""
+    servers = StageServers()
+    app = web.Application(client_max_size=64 * 1024 * 1024)
+    app.router.add_post("/v1/audio/transcriptions", servers.transcribe)
+    app.router.add_post("/v1/chat/completions", servers.chat)
+    app.router.add_post("/v1/audio/speech", servers.speak)
+    app.router.add_get("/readyz", servers.health)
+    app.router.add_get("/status", servers.health)
+    # handler_cancellation: the servers learn at once that their client left, as uvicorn's do.
+    runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    servers.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+    yield servers
+    await runner.cleanup()

@@ -1,0 +1,371 @@
+"""Turns: what a client sees of one question, and what happens when a stage fails, leaves or hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import wave
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+from stage_servers import StageServers, stage_servers
+
+from viva import events
+from viva.audio import Decoder
+from viva.errors import Conflict, InvalidRequest, NotFound, Overloaded, StageUnavailable
+from viva.passages import Segment
+from viva.service.metrics import ServiceMetrics
+from viva.service.upstream import client_session
+from viva_orchestrator.lectures.model import Transcript
+from viva_orchestrator.metrics import TurnMetrics
+from viva_orchestrator.objects import ObjectStore
+from viva_orchestrator.sessions import Sessions
+from viva_orchestrator.settings import Settings
+from viva_orchestrator.stages import Stages
+from viva_orchestrator.turn import Question, TurnParts
+from viva_orchestrator.turns import Turns
+
+SEGMENTS = (
+    Segment(0.0, 6.0, "the first integrated circuit was made by jack kill be"),
+    Segment(6.5, 12.0, "he showed it to his bosses in september nineteen fifty eight"),
+)
+
+
+class OneLecture:
+    """The part of Lectures that a turn uses, with one transcript."""
+
+    def __init__(self) -> None:
+        self.known = Transcript("lec_1", "Circuits", "ready", 12.0, 12.0, SEGMENTS)
+
+    async def transcript(self, lecture_id: str) -> Transcript:
+        if lecture_id != self.known.lecture_id:
+            raise NotFound("There is no such lecture.")
+        return self.known
+
+
+@pytest.fixture
+async def servers():
+    async with stage_servers() as servers:
+        yield servers
+
+
+@asynccontextmanager
+async def turns_on(servers: StageServers, redis_client, tmp_path, **changes):
+    urls = {f"{stage}_url": servers.url for stage in ("asr", "llm", "tts")}
+    settings = Settings(**(urls | changes))
+    metrics = ServiceMetrics()
+    sessions = Sessions(redis_client, ObjectStore.open(str(tmp_path)), expiry_s=60)
+    async with client_session() as session, Decoder(spares=1) as decoder:
+        parts = TurnParts(settings, Stages(settings, session), sessions, OneLecture(), decoder)
+        yield Turns(settings, parts, TurnMetrics(metrics)), parts, metrics
+
+
+@pytest.fixture
+async def system(servers, redis_client, tmp_path):
+    async with turns_on(servers, redis_client, tmp_path) as system:
+        yield system
+
+
+@pytest.fixture
+def turns(system):
+    return system[0]
+
+
+@pytest.fixture
+def parts(system):
+    return system[1]
+
+
+async def ask(turns: Turns, **question) -> list[events.Event]:
+    question = {"text": "Who made it?", "lecture_id": "lec_1"} | question
+    async with aclosing(turns.run(Question(**question), transport="test")) as turn:
+        return [event async for event in turn]
+
+
+def of_type(found: list[events.Event], kind: type) -> list:
+    return [event for event in found if isinstance(event, kind)]
+
+
+def spoken_question(seconds: float = 1.0) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(16000)
+        out.writeframes(b"\x01\x00" * int(16000 * seconds))
+    return file.getvalue()
+
+
+async def test_a_question_is_transcribed_answered_and_spoken(turns, servers):
+    """Transcript, text, audio by clause in order, and a done with the citations' seconds."""
+    found = await ask(turns, text=None, audio=spoken_question())
+    assert found[0] == events.Transcript("who made the first circuit")
+    assert "".join(delta.text for delta in of_type(found, events.AnswerDelta)) == (
+        "It was Jack Kilby. He showed it in 1958."
+    )
+    audio = of_type(found, events.Audio)
+    assert [clip.seq for clip in audio] == list(range(len(audio)))
+    assert [clip.text for clip in audio] == ["It was Jack Kilby.", "He showed it in 1958."]
+    done = found[-1]
+    assert [(c.start, c.end) for c in done.citations] == [(0.0, 6.0), (6.5, 12.0)]
+    assert done.usage == events.Usage(7, 5)
+    assert done.degraded is None
+    receipt = done.receipt
+    assert (
+        0
+        < receipt.llm_first_token_ms
+        <= receipt.first_sentence_ms
+        <= receipt.first_audio_ms
+        <= receipt.total_ms
+    )
+    assert receipt.asr_ms is not None
+    assert len(of_type(found, events.Done)) + len(of_type(found, events.Error)) == 1
+
+
+async def test_speech_begins_before_the_model_has_finished(turns, servers):
+    """The first clause is heard while the model still holds the rest back."""
+    servers.deltas = ["It was Jack Kilby, of course. ", "And that is all."]
+    servers.pause.clear()
+    async with aclosing(turns.run(Question(text="Who?", lecture_id="lec_1"), transport="test")) as turn:
+        async for event in turn:
+            if isinstance(event, events.Audio):
+                assert event.text == "It was Jack Kilby,"
+                assert not servers.pause.is_set()
+                servers.pause.set()
+                break
+        rest = [event async for event in turn]
+    assert isinstance(rest[-1], events.Done)
+
+
+async def test_the_pair_is_in_the_history_when_done_is_seen(turns, parts, servers):
+    """And the next question's prompt has it, with the citation marks, after a lecture that is byte-identical."""
+    first = await ask(turns)
+    session = await parts.sessions.read(first[-1].session_id)
+    assert [(turn.question, turn.answer) for turn in session.turns] == [("Who made it?", first[-1].answer)]
+    await ask(turns, text="And in which year?", session_id=session.session_id)
+    prompts = servers.prompts
+    assert prompts[0][0] == prompts[1][0]
+    assert [message["content"] for message in prompts[1][1:]] == [
+        "Who made it?",
+        "It was Jack Kilby [1]. He showed it in 1958 [2].",
+        "And in which year?",
+    ]
+
+
+async def test_the_request_id_goes_through_all_stages(turns, servers):
+    """Every stage is called with the id that the logs of this request have."""
+    import structlog
+
+    with structlog.contextvars.bound_contextvars(request_id="id-7"):
+        await ask(turns, text=None, audio=spoken_question())
+    assert servers.request_ids == {"id-7"}
+
+
+@pytest.mark.parametrize(
+    ("question", "kind", "code"),
+    [
+        ({"lecture_id": "lec_2"}, NotFound, "not_found"),
+        ({"session_id": "ses_" + "0" * 32}, NotFound, "session_not_found"),
+        ({"session_id": "../../etc"}, NotFound, "session_not_found"),
+        ({"lecture_id": None}, InvalidRequest, "lecture_required"),
+        ({"text": None, "audio": b"RIFF....not audio"}, InvalidRequest, None),
+        ({"text": None, "audio": spoken_question(61)}, InvalidRequest, "audio_too_long"),
+    ],
+)
+async def test_what_fails_before_the_first_event_raises(turns, servers, question, kind, code):
+    """The route makes an HTTP status of it; the model is not asked."""
+    with pytest.raises(kind) as caught:
+        await ask(turns, **question)
+    assert code is None or caught.value.code == code
+    assert servers.prompts == []
+
+
+async def test_a_question_without_speech_is_refused(turns, servers):
+    """Silence is not answered."""
+    servers.words = ""
+    with pytest.raises(InvalidRequest) as caught:
+        await ask(turns, text=None, audio=spoken_question())
+    assert caught.value.code == "no_speech"
+
+
+async def test_asr_down_is_one_error(turns, servers):
+    """There is no answer without the question."""
+    servers.status["asr"] = 500
+    with pytest.raises(StageUnavailable) as caught:
+        await ask(turns, text=None, audio=spoken_question())
+    assert caught.value.code == "asr_unavailable"
+
+
+@pytest.mark.parametrize("stage", ["asr", "tts"])
+async def test_one_failure_of_a_replica_is_not_noticed(turns, servers, stage):
+    """asr and tts are asked once more; nothing is lost, nothing said twice."""
+    servers.fail_once.add(stage)
+    found = await ask(turns, text=None, audio=spoken_question())
+    assert found[-1].degraded is None
+    assert [clip.text for clip in of_type(found, events.Audio)] == [
+        "It was Jack Kilby.",
+        "He showed it in 1958.",
+    ]
+
+
+async def test_tts_down_leaves_the_text(turns, servers):
+    """The answer comes without audio and says so."""
+    servers.status["tts"] = 503
+    found = await ask(turns)
+    assert found[-1].degraded == "tts:text_only"
+    assert of_type(found, events.Audio) == []
+    assert found[-1].answer == "It was Jack Kilby. He showed it in 1958."
+
+
+async def test_a_stand_in_model_is_named(turns, servers):
+    """What the llm stage says of its fallback reaches the client."""
+    servers.degraded = "llm:extractive"
+    assert (await ask(turns))[-1].degraded == "llm:extractive"
+
+
+async def test_llm_down_is_one_error_and_nothing_is_stored(turns, parts, servers):
+    """After the transcript an error is an event."""
+    session = await parts.sessions.open("lec_1")
+    servers.status["llm"] = 500
+    found = await ask(turns, session_id=session.session_id)
+    assert [event.type for event in found] == ["transcript", "error"]
+    assert (found[-1].code, found[-1].retryable) == ("llm_unavailable", True)
+    assert (await parts.sessions.read(session.session_id)).turns == ()
+
+
+async def test_an_answer_without_its_finish_mark_is_an_error(turns, parts, servers):
+    """A cut answer is never done and never stored."""
+    servers.finish = False
+    session = await parts.sessions.open("lec_1")
+    found = await ask(turns, session_id=session.session_id)
+    assert found[-1].code == "llm_interrupted"
+    assert (await parts.sessions.read(session.session_id)).turns == ()
+
+
+async def test_a_client_that_leaves_stops_the_work(turns, parts, servers):
+    """Closing the turn cancels the model's request, frees the place and stores nothing."""
+    session = await parts.sessions.open("lec_1")
+    servers.pause.clear()
+    turn = turns.run(Question(text="Who?", session_id=session.session_id), transport="test")
+    await anext(turn)
+    await servers.paused.wait()
+    assert turns.active == 1
+    await turn.aclose()
+    await asyncio.wait_for(servers.left.wait(), 5)
+    assert turns.active == 0
+    assert (await parts.sessions.read(session.session_id)).turns == ()
+
+
+async def test_a_model_that_hangs_ends_at_the_deadline(servers, redis_client, tmp_path):
+    """Every turn ends."""
+    servers.pause.clear()
+    async with turns_on(servers, redis_client, tmp_path, turn_deadline_s=0.3) as (turns, _, _):
+        found = await ask(turns)
+    assert found[-1].code == "deadline_exceeded"
+
+
+async def test_a_reader_that_stops_reading_frees_the_place(servers, redis_client, tmp_path):
+    """The turn ends at its deadline though nobody reads; the error replaces what was not read."""
+    servers.deltas, servers.pace_s = ["word "] * 500, 0.001
+    async with turns_on(servers, redis_client, tmp_path, turn_deadline_s=0.3) as (turns, _, _):
+        turn = turns.run(Question(text="Who?", lecture_id="lec_1", audio_format=None), transport="test")
+        await anext(turn)
+        for _ in range(100):
+            if turns.active == 0:
+                break
+            await asyncio.sleep(0.05)
+        assert turns.active == 0
+        found = [event async for event in turn]
+    assert len(found) <= 64
+    assert found[-1].code == "deadline_exceeded"
+
+
+async def test_past_capacity_the_excess_is_told_at_once(servers, redis_client, tmp_path):
+    """503 with a time to come back; the admitted turn is answered."""
+    servers.pause.clear()
+    async with turns_on(servers, redis_client, tmp_path, max_active_turns=1) as (turns, _, metrics):
+        turn = turns.run(Question(text="Who?", lecture_id="lec_1"), transport="test")
+        await anext(turn)
+        with pytest.raises(Overloaded) as caught:
+            await ask(turns)
+        assert caught.value.retry_after_s
+        servers.pause.set()
+        assert isinstance([event async for event in turn][-1], events.Done)
+    page = metrics.render()[0].decode()
+    assert 'viva_turns_total{degraded="",outcome="shed",transport="test"} 1.0' in page
+    assert 'viva_turns_total{degraded="",outcome="done",transport="test"} 1.0' in page
+
+
+async def test_a_lecture_still_being_transcribed_is_answered_and_said(turns, parts):
+    """From what is there; the answer ends with how much that is, the history has it without."""
+    parts.lectures.known = Transcript("lec_1", None, "transcribing", 300.0, 125.0, SEGMENTS)
+    done = (await ask(turns))[-1]
+    assert done.degraded == "lecture:partial"
+    assert done.answer.endswith(
+        "from the first 2 minutes; the rest of the lecture is still being transcribed."
+    )
+    session = await parts.sessions.read(done.session_id)
+    assert "transcribed" not in session.turns[0].raw_answer
+
+
+async def test_nothing_transcribed_yet_is_said_without_asking_the_model(turns, parts, servers):
+    """A model with an empty lecture would make something up."""
+    parts.lectures.known = Transcript("lec_1", None, "transcribing", 300.0, 0.0, ())
+    done = (await ask(turns))[-1]
+    assert "not heard anything" in done.answer
+    assert servers.prompts == []
+
+
+async def test_a_failed_lecture_cannot_be_asked(turns, parts):
+    """It says so, with a code."""
+    parts.lectures.known = Transcript("lec_1", None, "failed", 300.0, 0.0, ())
+    with pytest.raises(Conflict) as caught:
+        await ask(turns)
+    assert caught.value.code == "lecture_failed"
+
+
+async def test_without_redis_questions_are_answered_and_not_remembered(servers, own_redis_server, tmp_path):
+    """Redis gone: `history_saved` is false and nothing else is missing."""
+    from viva_orchestrator.state import connect
+
+    async with (
+        connect(own_redis_server.url) as client,
+        turns_on(servers, client, tmp_path) as (turns, parts, _),
+    ):
+        session = await parts.sessions.open("lec_1")
+        own_redis_server.stop()
+        done = (await ask(turns, session_id=session.session_id))[-1]
+        assert (done.history_saved, done.degraded) == (False, None)
+        own_redis_server.start()
+        done = (await ask(turns, session_id=session.session_id))[-1]
+        assert done.history_saved
+
+
+async def test_made_up_passage_numbers_are_not_cited(turns, servers):
+    """A mark that names no passage leaves the text and nothing else."""
+    servers.deltas = ["Kilby [99] did it [2]."]
+    done = (await ask(turns))[-1]
+    assert [citation.start for citation in done.citations] == [6.5]
+    assert done.answer == "Kilby did it."
+
+
+async def test_an_unexpected_failure_tells_no_secrets(turns, servers):
+    """An unexpected exception inside a turn becomes one error event without its text."""
+
+    async def broken(*_args, **_options):
+        raise RuntimeError("password=hunter2")
+        yield
+
+    turns._parts.stages.answer = broken
+    found = await ask(turns)
+    assert found[-1].code == "internal_error"
+    assert "hunter2" not in found[-1].message
+
+
+@pytest.mark.parametrize("audio_format", [None])
+async def test_speech_can_be_left_out(turns, servers, audio_format):
+    """With audio_format none the tts stage is not asked."""
+    found = await ask(turns, audio_format=audio_format)
+    assert of_type(found, events.Audio) == []
+    assert servers.spoken == []
+    assert found[-1].degraded is None

@@ -1,0 +1,71 @@
+"""The orchestrator's app: what it holds is opened in the lifespan, and its routes find it on `app.state`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from viva.audio import Decoder
+from viva.service.app import service_app
+from viva.service.metrics import ServiceMetrics
+from viva.service.upstream import client_session
+from viva_orchestrator.lectures import Lectures
+from viva_orchestrator.metrics import TurnMetrics
+from viva_orchestrator.objects import ObjectStore
+from viva_orchestrator.routes import health, lectures, sessions, stages, turns
+from viva_orchestrator.sessions import Sessions
+from viva_orchestrator.settings import Settings
+from viva_orchestrator.stages import Stages
+from viva_orchestrator.state import connect
+from viva_orchestrator.turn import TurnParts
+from viva_orchestrator.turns import Turns
+
+DESCRIPTION = """\
+Ask a recorded lecture questions, out loud or typed, and hear the answer with the seconds it rests on.
+
+1. `POST /v1/lectures` uploads a recording; `GET /v1/lectures/{id}/events` follows its transcription.
+2. `POST /invoke` asks a question about it (JSON lines; `/chat` is the same as server-sent events).
+3. `GET /v1/lectures/{id}/audio?start=&end=` plays what a citation names.
+
+Errors are JSON: `{"error": {"code", "message", "type", "param", "retryable", "request_id"}}`.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The app; nothing is opened before its lifespan begins."""
+    metrics = ServiceMetrics()
+    turn_metrics = TurnMetrics(metrics)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(client_session())
+            redis = await stack.enter_async_context(connect(str(settings.redis_url)))
+            decoder = await stack.enter_async_context(Decoder())
+            objects = ObjectStore.open(
+                settings.object_store_url, s3_endpoint=settings.s3_endpoint, registry=metrics.registry
+            )
+            app.state.stages = Stages(settings, session)
+            app.state.redis, app.state.objects = redis, objects
+            app.state.sessions = Sessions(redis, objects, expiry_s=settings.session_expiry_s)
+            app.state.lectures = Lectures(
+                redis, objects, app.state.stages.asr, decoder, settings, registry=metrics.registry
+            )
+            parts = TurnParts(settings, app.state.stages, app.state.sessions, app.state.lectures, decoder)
+            app.state.turns = Turns(settings, parts, turn_metrics)
+            await app.state.lectures.start()
+            stack.push_async_callback(app.state.lectures.close)
+            yield
+
+    app = service_app("Viva", DESCRIPTION, metrics=metrics, lifespan=lifespan, ready=_ready)
+    app.state.settings = settings
+    for part in (turns, lectures, sessions, stages, health):
+        app.include_router(part.router)
+    return app
+
+
+async def _ready(_app: FastAPI) -> str | None:
+    """Ready once started: a stage that is down has its fallback, and a turn says which (see /health)."""
+    return None

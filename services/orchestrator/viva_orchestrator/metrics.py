@@ -1,0 +1,47 @@
+"""Metrics of turns. Labels are bounded: outcomes are error codes of ours, never ids."""
+
+from __future__ import annotations
+
+from viva.events import Receipt
+from viva.service.metrics import ServiceMetrics
+
+_STAGES = {
+    "asr_ms": "asr",
+    "recall_ms": "recall",
+    "llm_first_token_ms": "llm_first_token",
+    "tts_first_audio_ms": "tts_first_audio",
+}
+
+
+class TurnMetrics:
+    """Turns by outcome, their stage times, and how many are being answered."""
+
+    def __init__(self, metrics: ServiceMetrics) -> None:
+        self.turns = metrics.counter(
+            "viva_turns_total",
+            "Turns by outcome (done, cancelled, shed or an error's code), transport and what was degraded",
+            ("outcome", "transport", "degraded"),
+        )
+        self.active = metrics.gauge("viva_active_turns", "Turns being answered")
+        self.turn_seconds = metrics.histogram(
+            "viva_turn_seconds", "Time from the question to done", ("transport",)
+        )
+        self.first_audio = metrics.histogram(
+            "viva_first_audio_seconds",
+            "Time from the question to the first audio of its answer",
+            ("transport",),
+        )
+        self.stage_seconds = metrics.histogram(
+            "viva_stage_seconds", "Time of each stage of a turn, as in its receipt", ("stage",)
+        )
+
+    def observe(self, receipt: Receipt, outcome: str, transport: str, degraded: list[str]) -> None:
+        """Counts one ended turn."""
+        self.turns.labels(outcome, transport, ",".join(sorted(degraded))).inc()
+        if outcome == "done":
+            self.turn_seconds.labels(transport).observe(receipt.total_ms / 1000)
+        if receipt.first_audio_ms is not None:
+            self.first_audio.labels(transport).observe(receipt.first_audio_ms / 1000)
+        for name, stage in _STAGES.items():
+            if (ms := getattr(receipt, name)) is not None:
+                self.stage_seconds.labels(stage).observe(ms / 1000)

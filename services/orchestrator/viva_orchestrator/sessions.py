@@ -1,0 +1,141 @@
+"""Sessions and their history: questions and answers in Redis, forgotten a week after the last one.
+
+A pair that a client has seen `done` for is in the history once, in the order of the `done`s.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from dataclasses import asdict, dataclass
+
+import orjson
+from redis.asyncio import Redis
+
+from viva.errors import NotFound
+from viva.events import Citation
+from viva_orchestrator.objects import ObjectStore
+from viva_orchestrator.state import redis_call
+
+_SESSION_ID = re.compile(r"ses_[0-9a-f]{32}")
+
+# Appends a turn unless the session is gone or the turn is already there: a retry after a lost reply adds nothing.
+_APPEND = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('SADD', KEYS[3], ARGV[1]) == 1 then redis.call('RPUSH', KEYS[2], ARGV[2]) end
+for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PastTurn:
+    """One question and its answer. `raw_answer` still has the citation marks; `asked_at` is Unix time in seconds."""
+
+    turn_id: str
+    question: str
+    answer: str
+    raw_answer: str
+    lecture_id: str
+    citations: tuple[Citation, ...]
+    degraded: str | None
+    asked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A conversation: which lecture it is about unless a turn says otherwise, and its turns, oldest first."""
+
+    session_id: str
+    lecture_id: str | None
+    created_at: float
+    turns: tuple[PastTurn, ...] = ()
+
+
+class Sessions:
+    """All sessions, on a Redis that every replica shares. Methods raise StageUnavailable("redis") when it is gone."""
+
+    def __init__(self, redis: Redis, objects: ObjectStore, *, expiry_s: float) -> None:
+        self._redis = redis
+        self._objects = objects
+        self._expiry_s = int(expiry_s)
+
+    async def open(self, lecture_id: str | None = None) -> Session:
+        """Makes a session with an id that cannot be guessed."""
+        session = Session(f"ses_{secrets.token_hex(16)}", lecture_id, time.time())
+        meta = {"created_at": session.created_at, "lecture_id": lecture_id or ""}
+        key = _keys(session.session_id)[0]
+        async with redis_call():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hset(key, mapping=meta)
+                pipe.expire(key, self._expiry_s)
+                await pipe.execute()
+        return session
+
+    async def read(self, session_id: str, *, last: int = 0) -> Session:
+        """The session with its `last` turns (0: all). Raises NotFound when there is none or it has expired."""
+        meta_key, turns_key, _ = _keys(session_id)
+        async with redis_call():
+            async with self._redis.pipeline(transaction=True) as pipe:
+                pipe.hgetall(meta_key)
+                pipe.lrange(turns_key, -last, -1)
+                meta, turns = await pipe.execute()
+        if not meta:
+            raise _no_session(session_id)
+        lecture_id = meta[b"lecture_id"].decode() or None
+        return Session(session_id, lecture_id, float(meta[b"created_at"]), tuple(map(_past_turn, turns)))
+
+    async def append(self, session_id: str, turn: PastTurn) -> None:
+        """Commits a turn. Raises NotFound when the session was ended meanwhile."""
+        async with redis_call():
+            kept = await self._redis.eval(
+                _APPEND, 3, *_keys(session_id), turn.turn_id, orjson.dumps(turn), self._expiry_s
+            )
+        if not kept:
+            raise _no_session(session_id)
+
+    async def delete(self, session_id: str) -> None:
+        """Forgets the session and its history. Raises NotFound when there is none."""
+        async with redis_call():
+            deleted = await self._redis.delete(*_keys(session_id))
+        if not deleted:
+            raise _no_session(session_id)
+
+    async def archive(self, session_id: str) -> tuple[str, int]:
+        """Writes the whole conversation to the object store in one write, then forgets it here.
+
+        Returns the object's key and the number of turns. Ending a session again gives the same answer.
+        """
+        key = f"sessions/{session_id}.json"
+        try:
+            session = await self.read(session_id)
+        except NotFound:
+            if _SESSION_ID.fullmatch(session_id) and await self._objects.exists(key):
+                return key, len(orjson.loads(await self._objects.get(key))["turns"])
+            raise
+        record = asdict(session) | {"ended_at": time.time()}
+        await self._objects.put(key, orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        await self.delete(session_id)
+        return key, len(session.turns)
+
+
+def _keys(session_id: str) -> tuple[str, str, str]:
+    """Meta, turns and turn ids; the braces keep them on one node of a Redis Cluster."""
+    if not _SESSION_ID.fullmatch(session_id):
+        raise _no_session(session_id)
+    base = f"viva:session:{{{session_id}}}"
+    return base, f"{base}:turns", f"{base}:ids"
+
+
+def _no_session(session_id: str) -> NotFound:
+    return NotFound(
+        f"There is no session {session_id[:64]!r}; it may have ended or expired. Open one with POST /v1/sessions.",
+        code="session_not_found",
+        param="session_id",
+    )
+
+
+def _past_turn(data: bytes) -> PastTurn:
+    turn = orjson.loads(data)
+    return PastTurn(**(turn | {"citations": tuple(Citation(**citation) for citation in turn["citations"])}))

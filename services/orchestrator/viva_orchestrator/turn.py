@@ -1,0 +1,341 @@
+"""One turn: a question in, events out. THE FILE TO READ.
+
+    hear ──┐
+           ├──> write ──> clauses ──> voice ──> events
+    recall ┘      └──────────────────────────────^
+
+`hear` transcribes a spoken question while `recall` fetches the lecture and the history. `write` reads the model's
+answer, takes the citation marks out and cuts it into clauses; each clause becomes audio while the next one is still
+being written. The pair is committed to the history, then `done` is sent. All of it lives in one task: a client that
+leaves, or the deadline, cancels the task, and with it the work in every stage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from viva import events
+from viva.audio import AudioLimits, Decoder
+from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable, VivaError
+from viva.text import CitationParser, SentenceSplitter, without_marks
+from viva.text.speakable import speakable
+from viva_orchestrator.context import Context
+from viva_orchestrator.lectures import Lectures
+from viva_orchestrator.lectures.model import Transcript
+from viva_orchestrator.sessions import PastTurn, Session, Sessions
+from viva_orchestrator.settings import Settings
+from viva_orchestrator.stages import AnswerChunk, AnswerEnd, AnswerStart, Stages
+
+# Clauses that one turn has synthesised at once: the next one is ready when the listener gets to it.
+CLAUSES_AT_ONCE = 2
+# Clauses that wait for their voice; more, and the model's text waits too.
+CLAUSES_WAITING = 32
+
+# A clause and the task that makes its audio, in the order in which they were written; None at the end.
+ClauseQueue = asyncio.Queue[tuple[str, asyncio.Task[bytes | None]] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, typed (`text`) or spoken (`audio`, a file in any format), and how the answer should sound.
+
+    Without `session_id` a session is opened. Without `lecture_id` it is about the session's lecture.
+    `audio_format` None means that nothing is spoken.
+    """
+
+    text: str | None = None
+    audio: bytes | None = None
+    session_id: str | None = None
+    lecture_id: str | None = None
+    voice: str = "alloy"
+    audio_format: events.AudioFormat | None = "mp3"
+
+
+@dataclass(frozen=True, slots=True)
+class TurnParts:
+    """What a turn works with; one for all turns of a process."""
+
+    settings: Settings
+    stages: Stages
+    sessions: Sessions
+    lectures: Lectures
+    decoder: Decoder
+
+
+@dataclass(frozen=True, slots=True)
+class _Recalled:
+    """What is known before the answer begins."""
+
+    session: Session
+    transcript: Transcript
+    ms: float
+
+
+@dataclass(slots=True)
+class Turn:
+    """The state of one pass through the stages."""
+
+    parts: TurnParts
+    question: Question
+    say: Callable[[events.Event], Awaitable[None]]
+    turn_id: str = field(default_factory=lambda: f"turn_{secrets.token_hex(12)}")
+    started: float = field(default_factory=time.monotonic)
+    degraded: list[str] = field(default_factory=list)
+    times: dict[str, float] = field(default_factory=dict)
+    voices: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CLAUSES_AT_ONCE))
+    raw_answer: str = ""  # as the model wrote it, for the history
+    answer: str = ""  # without citation marks, for people
+    cited: dict[int, None] = field(
+        default_factory=dict
+    )  # passage numbers in the order of their first mention
+    usage: events.Usage = field(default_factory=events.Usage)
+
+    async def answer_question(self) -> None:
+        """The whole way of one question."""
+        question, recalled = await self.hear_and_recall()
+        await self.say(events.Transcript(question))
+        context = Context(recalled.transcript, recalled.session.turns, question)
+        clauses: ClauseQueue = asyncio.Queue(CLAUSES_WAITING)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.write(context, recalled, clauses, group))
+            group.create_task(self.voice_in_order(clauses))
+        await self.finish(question, context, recalled)
+
+    # -- hear, recall ---------------------------------------------------------------------------------------------
+
+    async def hear_and_recall(self) -> tuple[str, _Recalled]:
+        """The question's words, and what the answer needs; side by side, since neither needs the other."""
+        async with asyncio.TaskGroup() as group:
+            hearing = group.create_task(self.hear())
+            recalling = group.create_task(self.recall())
+        return hearing.result(), recalling.result()
+
+    async def hear(self) -> str:
+        """The words of the question. Raises InvalidRequest when there are none, or the audio is no question."""
+        if self.question.audio is None:
+            return (self.question.text or "").strip()
+        async with asyncio.TaskGroup() as group:
+            # The check and the transcription read the same bytes; whichever refuses first ends the other.
+            group.create_task(self.check_audio(self.question.audio))
+            words = group.create_task(self.parts.stages.transcribe(self.question.audio))
+        self.mark("asr_ms")
+        if not words.result():
+            raise InvalidRequest(
+                "No speech was heard in the question; speak closer and ask again.", code="no_speech"
+            )
+        return words.result()
+
+    async def check_audio(self, audio: bytes) -> None:
+        """Raises AudioRejected or AudioTooLong when the question is not a short recording."""
+        limits = AudioLimits(max_duration_s=self.parts.settings.question_max_s)
+        with tempfile.NamedTemporaryFile(prefix="viva-question-") as file:
+            file.write(audio)
+            file.flush()
+            await self.parts.decoder.inspect(Path(file.name), limits)
+
+    async def recall(self) -> _Recalled:
+        """The session with its last turns, and the lecture as far as it is transcribed. Raises NotFound."""
+        started = time.monotonic()
+        session = await self.recall_session() if self.question.session_id else None
+        lecture_id = self.question.lecture_id or (session.lecture_id if session else None)
+        if lecture_id is None:
+            raise InvalidRequest(
+                "Say which lecture the question is about: give lecture_id, here or when opening the session.",
+                code="lecture_required",
+                param="lecture_id",
+            )
+        transcript = await self.parts.lectures.transcript(lecture_id)
+        if transcript.status == "failed" and not transcript.segments:
+            raise Conflict("This lecture could not be transcribed; upload it again.", code="lecture_failed")
+        if transcript.status != "ready":
+            self.degraded.append("lecture:partial")
+        return _Recalled(
+            session or await self.recall_session(), transcript, (time.monotonic() - started) * 1000
+        )
+
+    async def recall_session(self) -> Session:
+        """The session of the question, a new one if it has none. Without Redis: one that will not be remembered."""
+        sessions = self.parts.sessions
+        try:
+            if self.question.session_id is None:
+                return await sessions.open(self.question.lecture_id)
+            return await sessions.read(self.question.session_id, last=self.parts.settings.history_turns)
+        except StageUnavailable:
+            # RELIABILITY: a question is answered without its history rather than refused; `done` says so.
+            return Session(self.question.session_id or "", self.question.lecture_id, time.time())
+
+    # -- write ----------------------------------------------------------------------------------------------------
+
+    async def write(
+        self,
+        context: Context,
+        recalled: _Recalled,
+        clauses: ClauseQueue,
+        group: asyncio.TaskGroup,
+    ) -> None:
+        """Streams the answer's text, and hands each clause to a voice as soon as it is complete."""
+        marks, splitter = CitationParser(), SentenceSplitter()
+
+        async def show(pieces: list[str | int]) -> None:
+            self.cited.update(
+                (piece, None)
+                for piece in pieces
+                if isinstance(piece, int) and context.passage(piece) is not None
+            )
+            if text := "".join(piece for piece in pieces if isinstance(piece, str)):
+                self.answer += text
+                await self.say(events.AnswerDelta(text))
+
+        async def speak(complete: list[str]) -> None:
+            for clause in map(without_marks, complete):
+                self.mark("first_sentence_ms")
+                await clauses.put((clause, group.create_task(self.voice(clause))))
+
+        async for text in self.read_answer(context, recalled):
+            await show(marks.feed(text))
+            # The splitter sees the marks too: the space that shows a sentence's end may still belong to a mark.
+            await speak(splitter.feed(text))
+        await show(marks.flush())
+        await speak(splitter.flush())
+        await clauses.put(None)
+
+    async def read_answer(self, context: Context, recalled: _Recalled) -> AsyncIterator[str]:
+        """The answer's text as it comes, marks and all, and what has to be said about a lecture not yet ready.
+
+        Raises StageUnavailable when the model breaks off or says nothing.
+        """
+        transcript = recalled.transcript
+        if not transcript.segments:
+            yield _nothing_heard(transcript)
+            return
+        answer = self.parts.stages.answer(
+            context.messages, lecture_id=transcript.lecture_id, session_id=recalled.session.session_id
+        )
+        async with aclosing(answer):
+            async for item in answer:
+                match item:
+                    case AnswerStart(degraded=str(name)):
+                        self.degraded.append(name)
+                    case AnswerChunk(text=text):
+                        self.mark("llm_first_token_ms")
+                        self.raw_answer += text
+                        yield text
+                    case AnswerEnd(usage=usage):
+                        self.usage = usage
+        if not self.raw_answer.strip():
+            raise StageUnavailable("llm", "The model gave an empty answer; ask again.", code="llm_empty")
+        if transcript.status != "ready":
+            yield _partial_note(transcript)
+
+    # -- voice ----------------------------------------------------------------------------------------------------
+
+    async def voice(self, clause: str) -> bytes | None:
+        """The clause as audio; None when nothing in it can be spoken, or the tts stage is down."""
+        audio_format = self.question.audio_format
+        if audio_format is None or not (words := speakable(clause)):
+            return None
+        async with self.voices:
+            if "tts:text_only" in self.degraded:
+                return None
+            started = time.monotonic()
+            try:
+                audio = await self.parts.stages.speak(
+                    words, voice=self.question.voice, audio_format=audio_format
+                )
+            except VivaError as error:
+                structlog.get_logger().warning("speech failed", code=error.code, turn_id=self.turn_id)
+                if "tts:text_only" not in self.degraded:
+                    self.degraded.append("tts:text_only")
+                return None
+            self.times.setdefault("tts_first_audio_ms", (time.monotonic() - started) * 1000)
+            return audio
+
+    async def voice_in_order(self, clauses: ClauseQueue) -> None:
+        """Sends the clauses' audio in the order in which they were written, whichever is ready first."""
+        seq = 0
+        while (item := await clauses.get()) is not None:
+            clause, task = item
+            if not (audio := await task):
+                continue
+            self.mark("first_audio_ms")
+            data = base64.b64encode(audio).decode("ascii")
+            await self.say(events.Audio(seq, self.question.audio_format, data, clause))
+            seq += 1
+
+    # -- finish ---------------------------------------------------------------------------------------------------
+
+    async def finish(self, question: str, context: Context, recalled: _Recalled) -> None:
+        """Commits the pair, then says Done: what a client has seen `done` for is in the history."""
+        lecture_id = recalled.transcript.lecture_id
+        passages = [context.passage(number) for number in self.cited]
+        citations = tuple(events.Citation(lecture_id, p.start, p.end, p.text) for p in passages)
+        degraded = ",".join(self.degraded) or None
+        answer = self.answer.strip()
+        saved = await self.commit(
+            recalled.session.session_id,
+            PastTurn(
+                self.turn_id, question, answer, self.raw_answer, lecture_id, citations, degraded, time.time()
+            ),
+        )
+        self.times["recall_ms"] = recalled.ms
+        await self.say(
+            events.Done(
+                turn_id=self.turn_id,
+                session_id=recalled.session.session_id,
+                question=question,
+                answer=answer,
+                citations=citations,
+                degraded=degraded,
+                usage=self.usage,
+                receipt=self.receipt(),
+                history_saved=saved,
+            )
+        )
+
+    async def commit(self, session_id: str, turn: PastTurn) -> bool:
+        """Whether the turn is in the history now; without Redis, or once the session was ended, it is not."""
+        if not session_id:
+            return False
+        try:
+            await self.parts.sessions.append(session_id, turn)
+        except (StageUnavailable, NotFound) as error:
+            structlog.get_logger().warning("history not saved", code=error.code, turn_id=self.turn_id)
+            return False
+        return True
+
+    # -- times --------------------------------------------------------------------------------------------
+
+    def mark(self, name: str) -> None:
+        """Notes the moment when something happened first, in ms since the turn began."""
+        self.times.setdefault(name, (time.monotonic() - self.started) * 1000)
+
+    def receipt(self) -> events.Receipt:
+        """Where the time went so far, to a tenth of a millisecond."""
+        total = (time.monotonic() - self.started) * 1000
+        return events.Receipt(
+            **{name: round(ms, 1) for name, ms in self.times.items()}, total_ms=round(total, 1)
+        )
+
+
+def _partial_note(transcript: Transcript) -> str:
+    minutes, seconds = divmod(int(transcript.transcribed_s), 60)
+    heard = f"{minutes} minutes" if minutes > 1 else f"{minutes * 60 + seconds} seconds"
+    return f" That is from the first {heard}; the rest of the lecture is still being transcribed."
+
+
+def _nothing_heard(transcript: Transcript) -> str:
+    if transcript.status == "ready":
+        return "I heard no speech in this recording, so there is nothing to answer from."
+    return (
+        "I have not heard anything of this lecture yet. It is still being transcribed; ask again in a moment."
+    )

@@ -1,0 +1,100 @@
+"""Runs turns: how many at once, until when, and how each one's events reach a transport."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import structlog
+
+from viva import events
+from viva.errors import DeadlineExceeded, Overloaded, VivaError
+from viva.service.requests import current_request_id
+from viva_orchestrator.metrics import TurnMetrics
+from viva_orchestrator.settings import Settings
+from viva_orchestrator.turn import Question, Turn, TurnParts
+
+# A turn whose client reads slowly waits here; one that nobody reads ends at its deadline.
+OUTBOX_EVENTS = 64
+
+Outbox = asyncio.Queue[events.Event | VivaError]
+
+
+class Turns:
+    """Runs turns on the stages, as many at once as `settings.max_active_turns`."""
+
+    def __init__(self, settings: Settings, parts: TurnParts, metrics: TurnMetrics) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._metrics = metrics
+        self._active = 0
+
+    async def run(self, question: Question, *, transport: str) -> AsyncIterator[events.Event]:
+        """The events of one turn; the last one is `done` or `error`, and there is exactly one of these.
+
+        Raises VivaError instead of yielding when the turn fails before its first event. Closing the generator
+        cancels the turn in every stage.
+        """
+        if self._active >= self._settings.max_active_turns:
+            self._metrics.turns.labels("shed", transport, "").inc()
+            raise Overloaded("Too many questions are being answered right now; ask again in a moment.")
+        outbox: Outbox = asyncio.Queue(OUTBOX_EVENTS)
+        turn = Turn(self._parts, question, outbox.put)
+        work = asyncio.create_task(self._work(turn, outbox))
+        self._count(1)
+        work.add_done_callback(lambda _: self._count(-1))
+        outcome, begun = "cancelled", False
+        try:
+            while outcome == "cancelled":
+                item = await outbox.get()
+                if isinstance(item, VivaError):
+                    outcome = item.code
+                    if not begun:
+                        raise item
+                    item = events.Error(item.code, item.message, item.retryable, current_request_id())
+                elif isinstance(item, events.Done):
+                    outcome = "done"
+                begun = True
+                yield item
+        finally:
+            work.cancel()
+            await asyncio.wait([work])
+            self._metrics.observe(turn.receipt(), outcome, transport, turn.degraded)
+
+    async def _work(self, turn: Turn, outbox: Outbox) -> None:
+        """Passes the question through the stages; whatever goes wrong ends in one VivaError in the outbox."""
+        try:
+            async with asyncio.timeout(self._settings.turn_deadline_s):
+                await turn.answer_question()
+        except TimeoutError:
+            _end(outbox, DeadlineExceeded("The answer took too long and was given up; ask again."))
+        except Exception as error:
+            _end(outbox, _our_error(error))
+
+    @property
+    def active(self) -> int:
+        """Turns being answered right now."""
+        return self._active
+
+    def _count(self, change: int) -> None:
+        self._active += change
+        self._metrics.active.set(self._active)
+
+
+def _end(outbox: Outbox, error: VivaError) -> None:
+    """Events that nobody has read by now make room for the error."""
+    if outbox.full():
+        outbox.get_nowait()
+    outbox.put_nowait(error)
+
+
+def _our_error(error: Exception) -> VivaError:
+    """The error of ours, also out of a task group; what nobody expected goes to the log with its traceback."""
+    cause: BaseException = error
+    while isinstance(cause, BaseExceptionGroup):
+        ours = [inner for inner in cause.exceptions if isinstance(inner, VivaError | BaseExceptionGroup)]
+        cause = ours[0] if ours else cause.exceptions[0]
+    if isinstance(cause, VivaError):
+        return cause
+    structlog.get_logger().error("turn failed", exc_info=error)
+    return VivaError("Something went wrong on our side; ask again.")
