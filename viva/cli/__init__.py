@@ -18,7 +18,7 @@ def main() -> None:
         app()
     except VivaError as error:
         show_error(error)
-        sys.exit(1)
+        sys.exit(2 if error.code in ("unknown_variable", "wrong_settings") else 1)
     except BrokenPipeError:  # `viva ask … | head`: nobody reads any more
         sys.stderr.close()
         sys.exit(1)
