@@ -17,9 +17,11 @@ from viva_llm.extractive.question import Term, Wanted, parse_question
 from viva_llm.extractive.ranking import Findings, central_passages, choose
 
 _MARK = re.compile(r"\[(\d+)\]")
-_LEAST_COVERAGE = 0.45
+_LEAST_COVERAGE = 0.44
 _LEAST_OWN_WEIGHT = 0.45
 _NEAR_ENOUGH = 0.2
+_HEARD_ALREADY = 0.3
+_PLAINLY = 0.5  # of the kind asked for, not just perhaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,18 @@ class Answerer:
 
     def __init__(self, *, cached_lectures: int = 16) -> None:
         self._language = Language()
-        self._cached_lectures = cached_lectures
+        self._most_cached = cached_lectures
         self._indices: OrderedDict[str, LectureIndex] = OrderedDict()
         self._lock = Lock()
 
     def answer(self, messages: list[dict]) -> Answer:
         """Answers the last user message of an OpenAI chat from the lecture in its system message."""
         return _Turn(messages, self._index(messages), self._language).answer()
+
+    @property
+    def cached_lectures(self) -> int:
+        """How many lectures are held ready."""
+        return len(self._indices)
 
     def _index(self, messages: list[dict]) -> LectureIndex:
         text = "\n".join(text_of(message) for message in messages if message.get("role") in ("system", "developer"))
@@ -61,7 +68,7 @@ class Answerer:
         index = LectureIndex(parse_lecture(text), self._language)
         with self._lock:
             self._indices[text] = index
-            while len(self._indices) > self._cached_lectures:
+            while len(self._indices) > self._most_cached:
                 self._indices.popitem(last=False)
         return index
 
@@ -103,7 +110,7 @@ class _Turn:
             return Answer(phrasing.NO_QUESTION)
         if question.overview:
             return self._overview()
-        if question.leans_back and self._cited:
+        if question.leans_back and (self._cited or self._before):
             return self._follow_up()
         if not question.terms:
             return Answer(phrasing.NOT_COVERED)
@@ -127,6 +134,8 @@ class _Turn:
         nearness = self._nearness()
         own = sum(term.weight for term in question.terms if not term.verb)
         found = Findings(question, question.terms, self._index, context=context)
+        if not self._cited:
+            return self._plain((*question.terms, *context))
         if own < _LEAST_OWN_WEIGHT:
             return self._carry_on(found, nearness)
         placed = np.maximum(nearness, found.context_coverage * (found.context_coverage >= _LEAST_COVERAGE))
@@ -142,14 +151,15 @@ class _Turn:
         """For a question with no subject of its own: looks in and after what was cited for the kind of thing asked."""
         kind = found.kind
         if self._question.wanted is not Wanted.ANYTHING:
-            reach = nearness * (kind > 0)
+            reach = nearness * (kind >= _PLAINLY)
             if float(reach.max()) < _NEAR_ENOUGH:
                 if self._question.wanted is not Wanted.REASON:
                     return Answer(phrasing.NOT_SAID_THERE)
                 reach = nearness
             return self._quoted(reach + 0.3 * kind * nearness + 0.3 * found.coverage * (reach > 0), np.maximum(nearness, found.coverage))
         fresh = nearness.copy()
-        fresh[self._cited] *= 0.5
+        if self._question.asks_more:
+            fresh[self._cited] *= _HEARD_ALREADY
         return self._quoted(fresh + 0.4 * found.coverage * (nearness > 0.2) + 0.2 * found.context_coverage * (nearness > 0.2), nearness)
 
     def _context_terms(self) -> tuple[Term, ...]:

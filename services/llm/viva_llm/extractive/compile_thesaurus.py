@@ -58,7 +58,7 @@ def read_verbs(folder: Path) -> set[str]:
         key, _, count = line.split()
         word, kind = key.split("%")
         uses.setdefault(word, Counter())[kind[0] in "24"] += int(count)
-    return {word for word, counts in uses.items() if counts[True] > counts[False]}
+    return {word for word, counts in uses.items() if counts[True] > max(1, counts[False])}
 
 
 def read_irregular(folder: Path) -> dict[str, str]:

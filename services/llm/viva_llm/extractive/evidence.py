@@ -24,7 +24,9 @@ _TOPIC_SHARE = 0.4
 _TOPIC_FOUND = 0.3
 _LEAST_PAIR = 4  # phones
 _MISHEARD_ODDS = 3.0
-_FLAT_SHARE = 0.35
+_MISHEARD_SLOPE = 2.0
+_HEARD_AT_MOST, _HEARD_BY_ZIPF = 1.25, 0.12
+_FLAT_SHARE = 0.5
 _KIN_LEAST_LETTERS = 4
 _NEIGHBOUR_CREDIT = ((1, 0.9), (2, 0.6))
 
@@ -39,7 +41,12 @@ def _misheard_odds(term: Term, known: bool) -> float:
     """How much more likely a chance likeness is than a mishearing: a common word is seldom misheard."""
     if not known:
         return 1.0
-    return _MISHEARD_ODDS * 10.0 ** ((term.zipf - 2.6) / 2.0)
+    return _MISHEARD_ODDS * 10.0 ** ((term.zipf - 2.6) / _MISHEARD_SLOPE)
+
+
+def _most_heard(term: Term, known: bool) -> float:
+    """The most that a likeness can count: a common word that sounds as if it were there mostly is another word."""
+    return min(1.0, _HEARD_AT_MOST - _HEARD_BY_ZIPF * term.zipf) if known else 1.0
 
 
 def kin(stem: str, stems: list[str]) -> list[str]:
@@ -112,7 +119,8 @@ def gather(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex)
             stem = index.language.vocabulary.stem(other)
             np.maximum(letters[row], np.float32(credit) * index.letter_hits(stem), out=letters[row])
         phones = index.language.pronouncer.phones(term.word)
-        near[row], alone[row] = _heard(phones, _misheard_odds(term, index.language.pronouncer.knows(term.word)), index)
+        known = index.language.pronouncer.knows(term.word)
+        near[row], alone[row] = _most_heard(term, known) * np.stack(_heard(phones, _misheard_odds(term, known), index))
     for rows, phones in _pairs(terms, words, index):
         heard_near, heard_alone = _heard(phones, _PAIR_ODDS, index)
         for row in rows:

@@ -12,6 +12,7 @@ from viva_llm.extractive.thesaurus import MeaningIndex
 from viva_llm.extractive.words import rarity, words_of
 
 _OPENING_S = 20.0
+_INFORMING_RARITY = 0.5
 
 
 class LectureIndex:
@@ -65,6 +66,11 @@ class LectureIndex:
         if self._bm25 is None or not known:
             return np.zeros(len(self), np.float32)
         return self._bm25.get_scores(known)
+
+    def informing(self, place: int) -> bool:
+        """Whether a passage has words that tell what it is about, rather than greet."""
+        zipfs = [self.language.vocabulary.zipf(word) for word in set(self.words[place])]
+        return sum(rarity(zipf) >= _INFORMING_RARITY for zipf in zipfs) >= 2
 
     def tfidf(self) -> np.ndarray:
         """Unit vectors of the passages, float32 of shape (passages, stems); words of English at large count little."""

@@ -68,20 +68,20 @@ _NUMBER_WORDS = frozenset(
 _TIME_WORDS = frozenset(
     """
     january february march april june july august september october november december monday tuesday wednesday
-    thursday friday saturday sunday century centuries decade decades year years month months week weeks day days spring
-    summer autumn winter ago yesterday tomorrow morning afternoon evening night noon midnight hour hours minute minutes
-    later earlier date
+    thursday friday saturday sunday century centuries decade decades year years month months week weeks spring summer
+    autumn winter ago yesterday tomorrow noon midnight date
     """.split()
 )
+_VAGUE_TIME_WORDS = frozenset("day days morning afternoon evening night hour hours minute minutes later earlier".split())
 _YEAR_HEADS = frozenset("eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split())
 _TENS_HEADS = frozenset("oh ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty "
                         "thirty forty fifty sixty seventy eighty ninety hundred hundreds".split())  # fmt: skip
 _REASON_WORDS = frozenset("because since so therefore reason reasons why due cause caused causes thus".split())
 
 
-_NUMBER_WEIGHT = 0.4
+_NUMBER_WEIGHT = 0.3
 _VERB_LOSS = 0.6
-_GENERIC_WEIGHT = 0.3
+_GENERIC_WEIGHT = 0.25
 
 
 class Wanted(Enum):
@@ -132,16 +132,28 @@ class Question:
     """It points at something said before, opens like a continuation, or has no words of its own."""
     points_back: bool = False
     """A pronoun in it stands for something said before."""
+    asks_more: bool = False
+    """It wants what has not been said yet."""
 
 
 _ASKING_WORDS = frozenset("what who why how where which whose when".split())
 _TIME_QUESTION = re.compile(r"\b((what|which) (year|date|day|month|decade|century|time)|how long ago|date)\b")
+_MEASURE = re.compile(
+    r"\bhow (many|much|long|far|fast|big|large|old|tall|high|deep|heavy|wide|hot|cold|often|thick|small|strong|quickly)\b"
+)
 _NUMBER_QUESTION = re.compile(
-    r"\bhow (many|much|long|far|fast|big|large|old|tall|high|deep|heavy|wide|hot|cold|often|thick|small|strong)\b"
+    rf"{_MEASURE.pattern}"
     r"|\bwhat (number|percentage|fraction|share|temperature|size|speed|price)\b"
 )
 _REASON_QUESTION = re.compile(r"\b(why|how come|what (caused|causes|made)|for what reason|what (is|was) the reason)\b")
-_DO_SUPPORT = re.compile(r"\b(do|does|did)\b")
+_OVERVIEW_QUESTION = re.compile(
+    r"\b(lecture|talk|video|recording|speaker|lecturer|class|course|presentation)\b.*\babout\b"
+    r"|\bwhat (is|was) (it|this|that)( all)? about\b|\bwhats? (it|this|that)( all)? about\b"
+)
+_ASKS_MORE = re.compile(
+    r"\b((who|what|where|anything|anyone|something) else|(tell|say|hear|know) (me |us )?(some )?more|go on|continue|keep going"
+    r"|what (happened |comes |came |happens )?(next|then|after)|more about)\b"
+)
 _ASKS_OPENING = re.compile(
     r"^(and|but|so|then|also)\b|\b(what about|how about|who else|what else|anything else|tell me more|say more|go on)\b"
 )
@@ -164,6 +176,7 @@ def parse_question(text: str, language: Language) -> Question:
     plain = " ".join(words)
     wanted = _wanted(words)
     asked = {"year", "date", "time", "number"} if wanted in (Wanted.TIME, Wanted.NUMBER) else set()
+    asked |= {match[1] for match in _MEASURE.finditer(plain)}
     terms: list[Term] = []
     seen: set[str] = set()
     overview = False
@@ -176,14 +189,15 @@ def parse_question(text: str, language: Language) -> Question:
         if stem not in seen:
             seen.add(stem)
             terms.append(Term(word, stem, vocabulary.zipf(word), place, language.thesaurus.is_verb(word)))
-    if terms and _DO_SUPPORT.search(plain) and language.thesaurus.may_be_verb(terms[-1].word):
+    helper = next((place for place, word in enumerate(words) if word in ("do", "does", "did")), len(words))
+    if terms and terms[-1].place > helper and language.thesaurus.may_be_verb(terms[-1].word):
         terms[-1] = replace(terms[-1], verb=True)  # "what does the first stage need"
     own = [term for term in terms if term.word not in _OVERVIEW_WORDS]
-    about = bool(re.search(r"\b(lecture|talk|video|recording|speaker|class|course|this|it|presentation)\b", plain))
-    is_overview = not own and (overview or (about and bool(re.search(r"\babout\b", plain))))
+    is_overview = not own and bool(overview or _OVERVIEW_QUESTION.search(plain))
     pointing = any(word in _POINTING_WORDS for word in words)
-    leans_back = bool(_ASKS_OPENING.search(plain)) or pointing or not terms
-    return Question(tuple(words), tuple(terms), wanted, is_overview, leans_back, pointing)
+    leans_back = bool(_ASKS_OPENING.search(plain)) or bool(_ASKS_MORE.search(plain)) or pointing or not terms
+    return Question(tuple(words), tuple(terms), wanted, is_overview, leans_back, pointing,
+                    bool(_ASKS_MORE.search(plain)))
 
 
 def carries(words: list[str], wanted: Wanted) -> float:
@@ -199,4 +213,6 @@ def carries(words: list[str], wanted: Wanted) -> float:
         return 1.0
     if any(a == "two" and b == "thousand" for a, b in zip(words, words[1:], strict=False)):
         return 1.0
-    return 0.7 if any(word in _TIME_WORDS for word in words) else 0.0
+    if any(word in _TIME_WORDS for word in words):
+        return 0.7
+    return 0.3 if any(word in _VAGUE_TIME_WORDS for word in words) else 0.0

@@ -6,7 +6,7 @@ from viva_llm.extractive.evidence import gather, spread
 from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.question import Question, Term, Wanted, carries
 
-_KIND_WEIGHT = 0.35  # of the kind of thing that is asked for, beside terms of 0.2 to 1.1
+_KIND_WEIGHT = 0.25  # of the kind of thing that is asked for, beside terms of 0.2 to 1.1
 _RIVAL = 0.7  # another passage is quoted too if it scores this share of the best one
 _NEIGHBOUR = 0.4  # and one next to the best, which may carry on its sentence, if it scores this share
 _OWN, _AROUND, _COVERED, _BM25, _KIND = 0.7, 0.5, 0.2, 0.2, 0.3  # what the score is made of
@@ -68,9 +68,10 @@ def choose(scores: np.ndarray, question: Question, index: LectureIndex) -> list[
 
 
 def central_passages(index: LectureIndex) -> list[int]:
-    """The place of the opening, then of up to two passages whose words are most shared with the rest."""
+    """The place where the lecture gets to its subject, then the place whose words are most shared with the rest."""
     vectors = index.tfidf()
     likeness = vectors @ vectors.sum(axis=0)
-    opening = int(np.argmax(likeness[:_OPENING_PASSAGES]))
-    order = [int(place) for place in np.argsort(-likeness, kind="stable") if abs(int(place) - opening) > 1]
-    return [opening, *order[:1]]
+    informing = [place for place in range(min(_OPENING_PASSAGES, len(index))) if index.informing(place)]
+    opening = informing[0] if informing else 0
+    middle = range(opening + 2, len(index) - 1)  # the last passage says goodbye
+    return [opening, *sorted(middle, key=lambda place: -likeness[place])[:1]]

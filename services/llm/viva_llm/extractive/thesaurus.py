@@ -6,7 +6,7 @@ from functools import lru_cache
 from importlib.resources import files
 
 SAME_MEANING = 0.7
-ONE_STEP = 0.35
+ONE_STEP = 0.3
 _ENDINGS = (
     ("ies", "y"), ("es", ""), ("s", ""), ("ied", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
 )  # fmt: skip
