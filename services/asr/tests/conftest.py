@@ -1,19 +1,15 @@
-"""What the tests of the asr service stand on: spoken sentences, the app in process, servers on loopback."""
+"""What the tests of the asr service stand on: spoken sentences, tiny models, the app in process."""
 
-import asyncio
 import os
 import shutil
-import socket
 import subprocess
 import wave
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
 import pytest
-import uvicorn
-from fastapi import FastAPI
 
 from viva.audio import wav_bytes
 from viva_asr.app import create_app
@@ -23,13 +19,14 @@ from .tiny_whisper import make_tiny_whisper
 
 Speak = Callable[..., Path]
 OpenApp = Callable[..., Awaitable[httpx.AsyncClient]]
-Listen = Callable[[FastAPI], Awaitable[str]]
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("VIVA_")]:
-        monkeypatch.delenv(name)
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("VIVA_")]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -81,27 +78,3 @@ async def open_app() -> AsyncIterator[OpenApp]:
             return await stack.enter_async_context(client)
 
         yield start
-
-
-@pytest.fixture
-async def listen() -> AsyncIterator[Listen]:
-    """Serves an app on a real port and gives its base URL."""
-    async with AsyncExitStack() as stack:
-
-        async def start(app: FastAPI) -> str:
-            return await stack.enter_async_context(_listening(app))
-
-        yield start
-
-
-@asynccontextmanager
-async def _listening(app: FastAPI) -> AsyncIterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:  # noqa: ASYNC110 - uvicorn offers no event
-            await asyncio.sleep(0.01)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        await running

@@ -1,16 +1,22 @@
 """What every engine must do, whichever it is."""
 
 import wave
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI, Request
 
 from viva_asr.app import create_app
 from viva_asr.engine import ENGINES, Choice, Engine, Options, make_engine
 from viva_asr.segmenter import Speech
 from viva_asr.settings import AsrSettings
+
+from ..loopback import listening
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SENTENCE = "the students read the third chapter of the book"
 
@@ -37,24 +43,21 @@ def chat_server() -> FastAPI:
     return app
 
 
-@pytest.fixture(params=sorted(ENGINES))
-async def engine(request: pytest.FixtureRequest, tiny_whisper: Path, listen):
+@pytest_asyncio.fixture(params=sorted(ENGINES), scope="module", loop_scope="module")
+async def engine(request: pytest.FixtureRequest, tiny_whisper: Path) -> AsyncIterator[Engine]:
     """Each engine, started: servers are real ones on loopback, the Whisper model is a tiny one."""
     name = request.param
-    settings: dict = {"engine": name, "workers": 1}
-    if name == "whisper":
-        settings["whisper_model"] = tiny_whisper
-    elif name == "openai":
-        url = await listen(create_app(AsrSettings(engine="fake", fake_text=SENTENCE)))
-        settings["openai_url"] = f"{url}/v1"
-    elif name == "chat":
-        settings["chat_url"] = f"{await listen(chat_server())}/v1"
-    elif name == "fake":
-        settings["fake_text"] = SENTENCE
-    made = make_engine(AsrSettings(**settings), Choice(name, "the test names it"))
-    await made.start()
-    yield made
-    await made.close()
+    settings: dict = {"engine": name, "workers": 1, "fake_text": SENTENCE, "whisper_model": tiny_whisper}
+    async with AsyncExitStack() as stack:
+        if name == "openai":
+            app = create_app(AsrSettings(engine="fake", fake_text=SENTENCE))
+            settings["openai_url"] = await stack.enter_async_context(listening(app)) + "/v1"
+        elif name == "chat":
+            settings["chat_url"] = await stack.enter_async_context(listening(chat_server())) + "/v1"
+        made = make_engine(AsrSettings(**settings), Choice(name, "the test names it"))
+        stack.push_async_callback(made.close)
+        await made.start()
+        yield made
 
 
 async def test_it_names_itself_and_its_model(engine: Engine) -> None:

@@ -23,8 +23,9 @@ _HEADER = struct.Struct("<I")
 _START_S = 60.0
 _LONGEST_S = 10.0
 """A stretch that has begun cannot be stopped: this much takes about a second."""
-_NICENESS = 10
-"""Of the workers for long recordings: a question's worker, which is not nice, gets a core at once."""
+_NICENESS = 3
+"""Of the workers for long recordings, half the weight: a question's worker, which has the whole, then gets a core
+to itself although they occupy all. Nicer ones would starve on a machine that others use too."""
 _SLOWEST = 20.0
 """Seconds per second of audio after which a child counts as hung; it needs about 0.1."""
 
