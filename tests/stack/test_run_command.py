@@ -6,10 +6,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,21 +21,22 @@ PATIENCE_S = 120.0
 QUESTION = "Who made the first integrated circuit?"
 
 
+@dataclass(frozen=True, slots=True)
 class Running:
-    """A `viva run` that is up."""
+    """A `viva run` that is up, and the file that it prints into."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
-        self.process = process
-        self.url = url
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=lambda: self.lines.extend(process.stdout))
-        self._reader.start()
+    process: subprocess.Popen[bytes]
+    url: str
+    output: Path
+
+    @property
+    def printed(self) -> str:
+        """Everything that it has printed."""
+        return self.output.read_text(encoding="utf-8")
 
     def end(self) -> tuple[int, str]:
-        """Waits for the end; the exit status and everything printed since it was up."""
-        status = self.process.wait(PATIENCE_S)
-        self._reader.join()
-        return status, "".join(self.lines)
+        """Waits for the end; the exit status and everything that it printed."""
+        return self.process.wait(PATIENCE_S), self.printed
 
 
 @pytest.fixture
@@ -43,31 +44,21 @@ def viva_run(tmp_path: Path, family) -> Callable:
     """Starts `viva run` on a free port with its data in `tmp_path`, and waits until it says that it is up."""
 
     @contextmanager
-    def running(**environ: str) -> Iterator[Running]:
+    def running() -> Iterator[Running]:
         (port,) = free_ports(1)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "viva.cli", "run"],
-            env={
-                **family.environ,
-                "VIVA_DATA_DIR": str(tmp_path / "data"),
-                "VIVA_PORT": str(port),
-                **environ,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            process_group=0,
-        )
+        output = tmp_path / "printed.txt"
+        with output.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "viva.cli", "run"],
+                env={**family.environ, "VIVA_DATA_DIR": str(tmp_path / "data"), "VIVA_PORT": str(port)},
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+            )
+        up = Running(process, f"http://{LOOPBACK}:{port}", output)
         try:
-            printed = []
-            for line in process.stdout:
-                printed.append(line)
-                if line.startswith("Ctrl-C"):
-                    break
-            else:
-                pytest.fail("viva run ended: " + "".join(printed))
-            up = Running(process, f"http://{LOOPBACK}:{port}")
-            up.lines[:0] = printed
+            wait_until(lambda: "Ctrl-C stops everything." in up.printed or process.poll() is not None)
+            assert process.poll() is None, up.printed
             yield up
         finally:
             process.kill()
@@ -125,7 +116,7 @@ def test_a_killed_part_is_reported_and_started_again(viva_run, family):
     with viva_run() as up, VivaClient(up.url) as client:
         (llm,) = [process for process in family.members() if process.cmdline()[-1:] == ["viva_llm"]]
         llm.kill()
-        wait_until(lambda: any("llm was killed (SIGKILL) and is started again" in line for line in up.lines))
+        wait_until(lambda: "llm was killed (SIGKILL) and is started again" in up.printed)
         wait_until(lambda: client.status()["stages"]["llm"].get("engine") == "extractive")
 
 
