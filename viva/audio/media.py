@@ -36,6 +36,13 @@ class Media:
 
     def __init__(self, path: str) -> None:
         self.file = _open_regular(path)
+        try:
+            self._begin()
+        except BaseException:
+            self.file.close()
+            raise
+
+    def _begin(self) -> None:
         self.size = os.fstat(self.file.fileno()).st_size
         if self.size == 0:
             raise AudioRejected("The recording is empty: the file has no bytes.", code="audio_empty")
@@ -81,6 +88,8 @@ class Media:
             "format_whitelist": DEMUXERS,
             "codec_whitelist": CODECS,
             "max_streams": "100",
+            # A WAV's samples are samples: FFmpeg would look for another codec inside them for 15 ms.
+            "max_probe_packets": "1",
         }
         self.file.seek(0)
         head = self.file.read(16)
@@ -152,5 +161,6 @@ def _damaged() -> AudioRejected:
 def _open_regular(path: str) -> io.FileIO:
     file = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), closefd=True)
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
         raise AudioRejected("This is not a recording: not a regular file.")
     return file

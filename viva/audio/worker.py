@@ -104,7 +104,8 @@ def _limit(job: Job) -> None:
     ):
         # A system without this limit goes without; the parent still watches the clock.
         with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(kind, (amount, amount))
+            # A hard limit above the soft one: at the soft one of CPU time the system says why it ends us.
+            resource.setrlimit(kind, (amount, amount + 1 if kind == resource.RLIMIT_CPU else amount))
 
 
 def _address_space_bytes() -> int:
