@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import redis.asyncio as redis
+from moto.server import ThreadedMotoServer
 
 from viva.audio.wav import wav_bytes
 from viva_orchestrator.lectures import LectureSettings
 
 from .recogniser_server import RecogniserServer
 from .replica import Replica, ReplicaProcess, run_replica
+from .s3_server import empty_bucket
 
 RATE_HZ = 16_000
 
@@ -109,6 +111,22 @@ async def redis_client(redis_url: str) -> AsyncIterator[redis.Redis]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The URL of an S3 server."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The settings of an empty bucket."""
+    return {"object_store_url": empty_bucket(s3_server, monkeypatch), "s3_endpoint": s3_server}
+
+
 @pytest.fixture
 async def recogniser() -> AsyncIterator[RecogniserServer]:
     """An asr stage that answers at once until told otherwise."""
@@ -184,7 +202,7 @@ def until() -> Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]:
 
     async def wait(condition: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(60):
-            while not await condition():
+            while not await condition():  # noqa: ASYNC110 - what is waited for happens in other processes
                 await asyncio.sleep(0.02)
 
     return wait

@@ -37,7 +37,7 @@ class RecogniserServer:
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
         self._running = asyncio.create_task(self._server.serve(sockets=[self._listener]))
-        while not self._server.started:
+        while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.001)
 
     async def stop(self) -> None:
@@ -55,7 +55,9 @@ class RecogniserServer:
         self.heard.append(name)
         self.priorities.add(x_viva_priority)
         if self.failures:
-            return JSONResponse({"error": {"code": "x", "message": "The piece was refused."}}, self.failures.pop(0))
+            return JSONResponse(
+                {"error": {"code": "x", "message": "The piece was refused."}}, self.failures.pop(0)
+            )
         assert response_format == "verbose_json"
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -65,7 +67,10 @@ class RecogniserServer:
         finally:
             self.at_once -= 1
         middle, end = (len(wav) - WAV_HEADER_BYTES) / 64000, (len(wav) - WAV_HEADER_BYTES) / 32000
-        segments = [{"start": 0.0, "end": middle, "text": name}, {"start": middle, "end": end, "text": "and on"}]
+        segments = [
+            {"start": 0.0, "end": middle, "text": name},
+            {"start": middle, "end": end, "text": "and on"},
+        ]
         return JSONResponse({"text": f"{name} and on", "segments": segments})
 
 

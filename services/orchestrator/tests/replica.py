@@ -45,7 +45,9 @@ async def run_replica(redis_url: str, asr_url: str, settings: LectureSettings) -
         objects = ObjectStore.open(
             settings.object_store_url, s3_endpoint=settings.s3_endpoint, registry=registry
         )
-        lectures = Lectures(redis, objects, Upstream("asr", asr_url, session), decoder, settings, registry=registry)
+        lectures = Lectures(
+            redis, objects, Upstream("asr", asr_url, session), decoder, settings, registry=registry
+        )
         await lectures.start()
         stack.push_async_callback(lectures.close)
         app = FastAPI()

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 from obstore import exceptions
 
 from viva.errors import EngineUnavailable, NotFound, StageUnavailable, VivaError
 from viva_orchestrator.objects import PART_BYTES, ObjectStore
 
-
-@pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+from .s3_server import empty_bucket
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -29,16 +19,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     """An empty store of each kind, in turn."""
     if request.param == "folder":
         return ObjectStore.open(str(tmp_path / "objects"))
-    return _empty_bucket(request.getfixturevalue("s3_server"), monkeypatch)
-
-
-def _empty_bucket(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    httpx.post(f"{endpoint}/moto-api/reset").raise_for_status()
-    boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket="recordings")
-    return ObjectStore.open("s3://recordings/viva", s3_endpoint=endpoint)
+    endpoint = request.getfixturevalue("s3_server")
+    return ObjectStore.open(empty_bucket(endpoint, monkeypatch), s3_endpoint=endpoint)
 
 
 async def test_reads_back_what_was_put(store: ObjectStore) -> None:
@@ -50,6 +32,14 @@ async def test_reads_back_what_was_put(store: ObjectStore) -> None:
     assert b"".join([block async for block in store.stream("a/b", 3)]) == b"3456789"
     assert b"".join([block async for block in store.stream("a/b", 3, 5)]) == b"34"
     assert await store.size("a/b") == 10
+
+
+async def test_an_empty_object_is_an_object(store: ObjectStore) -> None:
+    """An object without bytes can be read in every way."""
+    await store.put("empty", b"")
+    assert await store.get("empty") == b""
+    assert [block async for block in store.stream("empty")] == []
+    assert await store.size("empty") == 0
 
 
 async def test_puts_a_file_of_many_parts(store: ObjectStore, tmp_path: Path) -> None:

@@ -100,7 +100,9 @@ class ObjectStore:
 
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes [start, end) in blocks of about STREAM_BYTES."""
-        options = {"range": (start, end)} if end is not None else {"range": {"offset": start}}
+        options = (
+            {"range": (start, end)} if end is not None else {"range": {"offset": start}} if start else None
+        )
         with self._boundary("get"):
             result = await obstore.get_async(self._store, key, options=options)
         with self._errors():
@@ -127,9 +129,8 @@ class ObjectStore:
 
     async def delete(self, key: str) -> None:
         """Delete one object; that there is none is fine."""
-        with self._boundary("delete"):
-            with suppress(FileNotFoundError):
-                await obstore.delete_async(self._store, key)
+        with self._boundary("delete"), suppress(FileNotFoundError):
+            await obstore.delete_async(self._store, key)
 
     async def delete_prefix(self, prefix: str, *, last: str | None = None) -> None:
         """Delete every object under `prefix` (a folder such as "lectures/lec_1"), the key `last` after all others."""

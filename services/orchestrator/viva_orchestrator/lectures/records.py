@@ -86,12 +86,11 @@ class Records:
 
         The segments are None for a ready lecture whose transcript Redis does not hold. Otherwise as `get`.
         """
-        async with redis_call():
-            async with self._client.pipeline(transaction=True) as pipe:
-                pipe.hgetall(record_key(lecture_id))
-                pipe.hgetall(pieces_key(lecture_id))
-                pipe.getex(transcript_key(lecture_id), ex=self._cache_s)
-                fields, pieces, transcript = await pipe.execute()
+        async with redis_call(), self._client.pipeline(transaction=True) as pipe:
+            pipe.hgetall(record_key(lecture_id))
+            pipe.hgetall(pieces_key(lecture_id))
+            pipe.getex(transcript_key(lecture_id), ex=self._cache_s)
+            fields, pieces, transcript = await pipe.execute()
         lecture = _lecture(lecture_id, fields)
         if transcript is not None:
             return lecture, load_segments(transcript)
@@ -113,11 +112,10 @@ class Records:
 
     async def get_many(self, lecture_ids: list[str]) -> list[Lecture | None]:
         """The records of several lectures, None for those that are not there, in one round trip."""
-        async with redis_call():
-            async with self._client.pipeline(transaction=False) as pipe:
-                for lecture_id in lecture_ids:
-                    pipe.hgetall(record_key(lecture_id))
-                found = await pipe.execute()
+        async with redis_call(), self._client.pipeline(transaction=False) as pipe:
+            for lecture_id in lecture_ids:
+                pipe.hgetall(record_key(lecture_id))
+            found = await pipe.execute()
         pairs = zip(lecture_ids, found, strict=True)
         return [
             None if _is_tombstone(fields) else _lecture(lecture_id, fields) for lecture_id, fields in pairs
@@ -125,16 +123,13 @@ class Records:
 
     async def bury(self, lecture_id: str) -> None:
         """Put a tombstone in the place of the record and forget the rest: whoever works on it loses its lease."""
-        async with redis_call():
-            async with self._client.pipeline(transaction=True) as pipe:
-                pipe.delete(
-                    *(make(lecture_id) for make in (record_key, pieces_key, cuts_key, transcript_key))
-                )
-                pipe.hset(record_key(lecture_id), "status", "deleted")
-                pipe.expire(record_key(lecture_id), TOMBSTONE_S)
-                pipe.zrem(LIST, lecture_id)
-                pipe.zrem(QUEUE, lecture_id)
-                await pipe.execute()
+        async with redis_call(), self._client.pipeline(transaction=True) as pipe:
+            pipe.delete(*(make(lecture_id) for make in (record_key, pieces_key, cuts_key, transcript_key)))
+            pipe.hset(record_key(lecture_id), "status", "deleted")
+            pipe.expire(record_key(lecture_id), TOMBSTONE_S)
+            pipe.zrem(LIST, lecture_id)
+            pipe.zrem(QUEUE, lecture_id)
+            await pipe.execute()
 
     async def is_buried(self, lecture_id: str) -> bool:
         """Whether there is a tombstone."""

@@ -92,10 +92,11 @@ async def follow_lecture(request: Request, lecture_id: str) -> StreamingResponse
     watched = _lectures(request).watch(lecture_id)
     first = await anext(watched)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(first, watched), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(event_stream(first, watched), media_type="text/event-stream", headers=headers)
 
 
-async def _events(first: Transcript, watched: AsyncIterator[Transcript]) -> AsyncIterator[bytes]:
+async def event_stream(first: Transcript, watched: AsyncIterator[Transcript]) -> AsyncIterator[bytes]:
+    """The events of a transcription as bytes: `first`, then what is watched, and how it ended."""
     shown = 0
     async with aclosing(watched):
         try:
