@@ -2,8 +2,8 @@
 
     python -m benchmarks.answer_quality [--lecture NAME ...] [--spoken] [--voice slt] [--verbose] [--json OUT.json]
 
-With --spoken the questions are spoken and recognised too. Right means that a cited passage shows a line that answers the
-question (question_set.is_right); refused means that nothing is cited. --verbose lists the failures, but never those of
+With --spoken the questions are spoken and recognised too. Right means that a cited passage shows a line that answers
+the question (question_set.is_right); refused means that nothing is cited. --verbose lists the failures, but never those of
 the lectures that are held out. Recordings and transcripts are kept in --cache.
 """
 
@@ -48,7 +48,9 @@ class Outcome:
 class Asker:
     """Asks the questions about one lecture."""
 
-    def __init__(self, answerer: Answerer, questions: QuestionSet, speech: RecognisedSpeech, spoken: bool) -> None:
+    def __init__(
+        self, answerer: Answerer, questions: QuestionSet, speech: RecognisedSpeech, spoken: bool
+    ) -> None:
         self._answerer, self._questions, self._speech, self._spoken = answerer, questions, speech, spoken
         self._rendering: Rendering
         self._passages: list[Passage]
@@ -95,7 +97,10 @@ def shares(outcomes: list[Outcome]) -> dict[str, tuple[int, int]]:
 def table(outcomes: list[Outcome]) -> str:
     """The shares of every lecture, of the lectures that were tuned on, and of those held out."""
     names = list(dict.fromkeys((outcome.held_out, outcome.lecture) for outcome in outcomes))
-    groups = {f"{name}{' *' if held else ''}": [o for o in outcomes if o.lecture == name] for held, name in sorted(names)}
+    groups = {
+        f"{name}{' *' if held else ''}": [o for o in outcomes if o.lecture == name]
+        for held, name in sorted(names)
+    }
     groups["all tuned on"] = [outcome for outcome in outcomes if not outcome.held_out]
     groups["all held out *"] = [outcome for outcome in outcomes if outcome.held_out]
     lines = [f"{'':20}" + "".join(f"{kind:>17}" for kind in KINDS)]
@@ -127,7 +132,9 @@ def failures(outcomes: list[Outcome]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the measurement; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.answer_quality", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.answer_quality", description=__doc__.split("\n")[0]
+    )
     parser.add_argument("--lecture", action="append", help="only this one; may be repeated")
     parser.add_argument("--spoken", action="store_true", help="speak the questions, and recognise them too")
     parser.add_argument("--voice", default=VOICES[0], choices=VOICES)

@@ -1,6 +1,7 @@
 """One answerer for all tests of this folder: it has no state but its cache."""
 
 import pytest
+
 from viva_llm.extractive import Answerer
 
 

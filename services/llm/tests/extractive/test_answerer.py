@@ -5,11 +5,12 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from viva.passages import Segment, number_passages, render_lecture
 from viva_llm.extractive import Answerer
 from viva_llm.extractive.words import words_of
 
-# A lecture as a recogniser without punctuation writes it: Barovier, Ravenscroft and Pilkington are not in its vocabulary.
+# As a recogniser without punctuation writes it; Barovier, Ravenscroft and Pilkington are not in its vocabulary.
 GLASS = (
     "welcome to this evening on the history of glass making",
     "the oldest beads were found in mesopotamia and they are four thousand years old",
@@ -31,7 +32,10 @@ GLASS = (
 def system(texts: tuple[str, ...] = GLASS) -> dict:
     """The system message of a lecture whose passages last eight seconds each."""
     segments = [Segment(8.0 * at, 8.0 * at + 7.5, text) for at, text in enumerate(texts)]
-    return {"role": "system", "content": f"Answer from the lecture.\n{render_lecture(number_passages(segments))}"}
+    return {
+        "role": "system",
+        "content": f"Answer from the lecture.\n{render_lecture(number_passages(segments))}",
+    }
 
 
 def chat(*turns: str, texts: tuple[str, ...] = GLASS) -> list[dict]:
@@ -151,7 +155,9 @@ class TestFollowUps:
         assert all(1 <= number <= len(GLASS) for number in answer.passages)
 
 
-@pytest.mark.parametrize("question", ["What is this lecture about?", "Can you summarise the talk?", "the main points"])
+@pytest.mark.parametrize(
+    "question", ["What is this lecture about?", "Can you summarise the talk?", "the main points"]
+)
 def test_a_question_about_the_whole_is_not_refused(answerer, question):
     """The opening is quoted, and what is central."""
     assert 1 in ask(answerer, question).passages
@@ -192,7 +198,10 @@ def test_forgets_the_lecture_used_longest_ago():
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(question=st.text(max_size=80) | st.lists(st.sampled_from(words_of(" ".join(GLASS))), max_size=8).map(" ".join))
+@given(
+    question=st.text(max_size=80)
+    | st.lists(st.sampled_from(words_of(" ".join(GLASS))), max_size=8).map(" ".join)
+)
 def test_never_quotes_a_word_that_was_not_said(answerer, question):
     """Whatever is asked, what stands between quotation marks is a passage, word for word, beside its own number."""
     for quoted, number in QUOTED.findall(ask(answerer, question).text):

@@ -12,16 +12,22 @@ from viva_llm.extractive.pronunciation import PHONES, VOWELS
 
 # Vowels: height (0 high .. 1 low), backness (0 front .. 1 back), and whether they glide or carry an r.
 _VOWEL_PLACES = {
-    "IY": (0.0, 0.0, 0), "IH": (0.2, 0.15, 0), "EH": (0.55, 0.2, 0), "EY": (0.4, 0.1, 1), "AE": (0.85, 0.2, 0),
-    "AA": (1.0, 0.8, 0), "AH": (0.6, 0.55, 0), "AO": (0.75, 0.9, 0), "AW": (0.9, 0.65, 2), "AY": (0.9, 0.5, 1),
+    "IY": (0.0, 0.0, 0), "IH": (0.2, 0.15, 0),
+    "EH": (0.55, 0.2, 0), "EY": (0.4, 0.1, 1), "AE": (0.85, 0.2, 0),
+    "AA": (1.0, 0.8, 0), "AH": (0.6, 0.55, 0),
+    "AO": (0.75, 0.9, 0), "AW": (0.9, 0.65, 2), "AY": (0.9, 0.5, 1),
     "ER": (0.5, 0.5, 3), "OW": (0.5, 0.95, 2), "OY": (0.6, 0.8, 1), "UH": (0.2, 0.8, 0), "UW": (0.0, 0.9, 0),
 }  # fmt: skip
 # Consonants: place (front of the mouth 0 .. throat 1), manner, voiced.
 _CONSONANT_PLACES = {
-    "P": (0.0, "stop", 0), "B": (0.0, "stop", 1), "T": (0.4, "stop", 0), "D": (0.4, "stop", 1), "K": (0.8, "stop", 0),
-    "G": (0.8, "stop", 1), "F": (0.1, "fric", 0), "V": (0.1, "fric", 1), "TH": (0.25, "fric", 0), "DH": (0.25, "fric", 1),
-    "S": (0.4, "sib", 0), "Z": (0.4, "sib", 1), "SH": (0.55, "sib", 0), "ZH": (0.55, "sib", 1), "CH": (0.5, "aff", 0),
-    "JH": (0.5, "aff", 1), "M": (0.0, "nasal", 1), "N": (0.4, "nasal", 1), "NG": (0.8, "nasal", 1), "L": (0.4, "liquid", 1),
+    "P": (0.0, "stop", 0), "B": (0.0, "stop", 1),
+    "T": (0.4, "stop", 0), "D": (0.4, "stop", 1), "K": (0.8, "stop", 0),
+    "G": (0.8, "stop", 1), "F": (0.1, "fric", 0),
+    "V": (0.1, "fric", 1), "TH": (0.25, "fric", 0), "DH": (0.25, "fric", 1),
+    "S": (0.4, "sib", 0), "Z": (0.4, "sib", 1),
+    "SH": (0.55, "sib", 0), "ZH": (0.55, "sib", 1), "CH": (0.5, "aff", 0),
+    "JH": (0.5, "aff", 1), "M": (0.0, "nasal", 1),
+    "N": (0.4, "nasal", 1), "NG": (0.8, "nasal", 1), "L": (0.4, "liquid", 1),
     "R": (0.5, "liquid", 1), "W": (0.6, "glide", 1), "Y": (0.5, "glide", 1), "HH": (1.0, "fric", 0),
 }  # fmt: skip
 _NEAR_MANNERS = {
@@ -31,7 +37,9 @@ _NEAR_MANNERS = {
         ("liquid", "glide", 0.35), ("nasal", "stop", 0.5),
     )
 }  # fmt: skip
-_ALIKE_ACROSS = {frozenset(pair): 0.35 for pair in (("ER", "R"), ("UW", "W"), ("UH", "W"), ("IY", "Y"), ("IH", "Y"))}
+_ALIKE_ACROSS = {
+    frozenset(pair): 0.35 for pair in (("ER", "R"), ("UW", "W"), ("UH", "W"), ("IY", "Y"), ("IH", "Y"))
+}
 _SCALE = 20  # costs are whole numbers of twentieths: int16 lanes are four times as fast as float64
 _START_INSIDE_WORD = 8
 _END_INSIDE_WORD = 8
@@ -61,7 +69,7 @@ def _cost(a: str, b: str) -> float:
 
 
 def _weight(phone: str) -> float:
-    """What losing the phone costs: reduced vowels and h vanish in speech, a consonant in the open does not."""
+
     if phone in ("AH", "IH", "HH"):
         return 0.5
     if phone in VOWELS:
@@ -73,7 +81,9 @@ class PhoneCosts:
     """The tables of substitution, deletion and insertion, in twentieths."""
 
     def __init__(self) -> None:
-        self.substitution = np.array([[round(_SCALE * _cost(a, b)) for b in PHONES] for a in PHONES], np.int16)
+        self.substitution = np.array(
+            [[round(_SCALE * _cost(a, b)) for b in PHONES] for a in PHONES], np.int16
+        )
         self.weight = np.array([round(_SCALE * _weight(a)) for a in PHONES], np.int16)
 
 

@@ -1,6 +1,4 @@
-"""Answers questions about a lecture by quoting it; needs no model.
-
-"""
+"""Answers questions about a lecture by quoting it; needs no model."""
 
 import re
 from collections import OrderedDict
@@ -60,7 +58,9 @@ class Answerer:
         return len(self._indices)
 
     def _index(self, messages: list[dict]) -> LectureIndex:
-        text = "\n".join(text_of(message) for message in messages if message.get("role") in ("system", "developer"))
+        text = "\n".join(
+            text_of(message) for message in messages if message.get("role") in ("system", "developer")
+        )
         with self._lock:
             if text in self._indices:
                 self._indices.move_to_end(text)
@@ -156,11 +156,17 @@ class _Turn:
                 if self._question.wanted is not Wanted.REASON:
                     return Answer(phrasing.NOT_SAID_THERE)
                 reach = nearness
-            return self._quoted(reach + 0.3 * kind * nearness + 0.3 * found.coverage * (reach > 0), np.maximum(nearness, found.coverage))
+            return self._quoted(
+                reach + 0.3 * kind * nearness + 0.3 * found.coverage * (reach > 0),
+                np.maximum(nearness, found.coverage),
+            )
         fresh = nearness.copy()
         if self._question.asks_more:
             fresh[self._cited] *= _HEARD_ALREADY
-        return self._quoted(fresh + 0.4 * found.coverage * (nearness > 0.2) + 0.2 * found.context_coverage * (nearness > 0.2), nearness)
+        return self._quoted(
+            fresh + 0.4 * found.coverage * (nearness > 0.2) + 0.2 * found.context_coverage * (nearness > 0.2),
+            nearness,
+        )
 
     def _context_terms(self) -> tuple[Term, ...]:
         """The words of the questions before, back to the first that stands by itself."""

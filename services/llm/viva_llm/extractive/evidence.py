@@ -27,7 +27,6 @@ _MISHEARD_ODDS = 3.0
 _MISHEARD_SLOPE = 2.0
 _HEARD_AT_MOST, _HEARD_BY_ZIPF = 1.25, 0.12
 _FLAT_SHARE = 0.5
-_KIN_LEAST_LETTERS = 4
 _NEIGHBOUR_CREDIT = ((1, 0.9), (2, 0.6))
 
 
@@ -47,22 +46,6 @@ def _misheard_odds(term: Term, known: bool) -> float:
 def _most_heard(term: Term, known: bool) -> float:
     """The most that a likeness can count: a common word that sounds as if it were there mostly is another word."""
     return min(1.0, _HEARD_AT_MOST - _HEARD_BY_ZIPF * term.zipf) if known else 1.0
-
-
-def kin(stem: str, stems: list[str]) -> list[str]:
-    """Stems of the same family ("inventor" for "invent"): they begin alike, or one holds the other."""
-    if len(stem) < _KIN_LEAST_LETTERS:
-        return []
-    found = []
-    for other in stems:
-        if other == stem or len(other) < _KIN_LEAST_LETTERS:
-            continue
-        short, long = sorted((stem, other), key=len)
-        alike = next((i for i, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-        family = alike >= max(5, 0.7 * len(long)) or (alike == len(short) and len(long) - len(short) <= 3)
-        if family or (len(short) >= 6 and long.endswith(short)):
-            found.append(other)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +95,7 @@ def gather(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex)
     near, alone = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for row, term in enumerate(terms):
         letters[row] = index.letter_hits(term.stem)
-        for other in kin(term.stem, index.known_stems):
+        for other in index.families.of(term.stem):
             np.maximum(letters[row], _KIN_CREDIT * index.letter_hits(other), out=letters[row])
         for other, credit in index.meanings.related(term.word).items():
             credit *= max(0.5, min(1.0, rarity(index.language.vocabulary.zipf(other)) / _TELLING_RARITY))
@@ -120,13 +103,14 @@ def gather(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex)
             np.maximum(letters[row], np.float32(credit) * index.letter_hits(stem), out=letters[row])
         phones = index.language.pronouncer.phones(term.word)
         known = index.language.pronouncer.knows(term.word)
-        near[row], alone[row] = _most_heard(term, known) * np.stack(_heard(phones, _misheard_odds(term, known), index))
+        near[row], alone[row] = _most_heard(term, known) * np.stack(
+            _heard(phones, _misheard_odds(term, known), index)
+        )
     for rows, phones in _pairs(terms, words, index):
         heard_near, heard_alone = _heard(phones, _PAIR_ODDS, index)
         for row in rows:
             np.maximum(near[row], heard_near, out=near[row])
             np.maximum(alone[row], heard_alone, out=alone[row])
-    found = np.maximum(letters, alone)
     return _weighed(terms, index, letters, near, alone)
 
 
@@ -140,7 +124,15 @@ def _weighed(
     base = np.array([term.weight for term in terms], np.float32)
     losses = np.array([term.loss for term in terms], np.float32)
     idf = rare * (0.5 + 0.5 * base) * np.where(topic, _TOPIC_SHARE, 1.0)
-    return Evidence(letters, near, alone, base * share, losses * share, idf.astype(np.float32), np.where(topic, np.float32(_TOPIC_FOUND), 0.0))
+    return Evidence(
+        letters,
+        near,
+        alone,
+        base * share,
+        losses * share,
+        idf.astype(np.float32),
+        np.where(topic, np.float32(_TOPIC_FOUND), 0.0),
+    )
 
 
 def _heard(phones: tuple[int, ...], odds: float, index: LectureIndex) -> tuple[np.ndarray, np.ndarray]:

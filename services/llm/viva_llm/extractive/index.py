@@ -7,6 +7,7 @@ import numpy as np
 
 from viva.passages import Passage
 from viva_llm.extractive.alignment import PhoneStream
+from viva_llm.extractive.families import StemFamilies
 from viva_llm.extractive.language import Language
 from viva_llm.extractive.thesaurus import MeaningIndex
 from viva_llm.extractive.words import rarity, words_of
@@ -30,6 +31,7 @@ class LectureIndex:
                 self._holders.setdefault(name, {})[position] = count
         self._stream, self._filled, self._first_words = self._build_stream()
         self._bm25 = self._build_bm25()
+        self.families = StemFamilies(self._holders)
         self.meanings = MeaningIndex({word for words in self.words for word in words}, language.thesaurus)
 
     def __len__(self) -> int:
@@ -40,11 +42,6 @@ class LectureIndex:
         """How many passages at the start only announce the subject, rather than say something of it."""
         soon = sum(passage.start < _OPENING_S for passage in self.passages)
         return min(soon, len(self) // 12)
-
-    @property
-    def known_stems(self) -> list[str]:
-        """Every stem of the lecture, in order of first occurrence."""
-        return list(self._holders)
 
     def letter_hits(self, stem: str) -> np.ndarray:
         """1 for each passage that has the stem, else 0; float32 of shape (passages,)."""

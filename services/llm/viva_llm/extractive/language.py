@@ -3,6 +3,7 @@
 from viva_llm.extractive.alignment import PhoneCosts
 from viva_llm.extractive.pronunciation import Pronouncer
 from viva_llm.extractive.thesaurus import Thesaurus
+from viva_llm.extractive.word_classes import WordClasses
 from viva_llm.extractive.words import Vocabulary
 
 
@@ -13,4 +14,5 @@ class Language:
         self.vocabulary = Vocabulary()
         self.pronouncer = Pronouncer()
         self.thesaurus = Thesaurus()
+        self.classes = WordClasses.read()
         self.costs = PhoneCosts()

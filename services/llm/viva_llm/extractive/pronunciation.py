@@ -9,28 +9,57 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()
-CONSONANTS = "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split()
+VOWELS = ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
+CONSONANTS = [
+    "B",
+    "CH",
+    "D",
+    "DH",
+    "F",
+    "G",
+    "HH",
+    "JH",
+    "K",
+    "L",
+    "M",
+    "N",
+    "NG",
+    "P",
+    "R",
+    "S",
+    "SH",
+    "T",
+    "TH",
+    "V",
+    "W",
+    "Y",
+    "Z",
+    "ZH",
+]
 PHONES = VOWELS + CONSONANTS
 
 # Tried in order at each letter; the context after "(?=" is looked at but not consumed. English in thirty-odd lines:
 # it has to sound nearly right, the alignment forgives the rest.
 _RULES: tuple[tuple[str, str], ...] = (
-    (r"tion|sion|cian", "SH AH N"), (r"ture", "CH ER"), (r"ough", "AO"), (r"augh|aught", "AO"), (r"eigh", "EY"),
-    (r"igh", "AY"), (r"tch", "CH"), (r"sch(?=[mnlw])", "SH"), (r"sch", "S K"), (r"dge", "JH"), (r"cious|tious", "SH AH S"),
-    (r"ch(?=[rl])", "K"), (r"ch", "CH"), (r"sh", "SH"), (r"th", "TH"), (r"ph", "F"), (r"gh", "G"), (r"^wh", "W"),
-    (r"^kn|^gn|^pn", "N"), (r"^wr", "R"), (r"^ps", "S"), (r"^x", "Z"), (r"ck", "K"), (r"ng(?![aeiouy])", "NG"),
-    (r"nk", "NG K"), (r"qu", "K W"), (r"que$", "K"), (r"mb$", "M"), (r"sc(?=[eiy])", "S"), (r"cc(?=[eiy])", "K S"),
-    (r"c(?=[eiy])", "S"), (r"g(?=[eiy])", "JH"), (r"le$", "AH L"), (r"ia$", "IY AH"), (r"ium$", "IY AH M"),
-    (r"ius$|ious$", "IY AH S"), (r"ous$", "AH S"), (r"ay|ai|ey$|ei(?=[n])", "EY"), (r"au|aw", "AO"), (r"ee|ea|ie(?=.)", "IY"),
-    (r"eu|ew", "UW"), (r"oo", "UW"), (r"oi|oy", "OY"), (r"ou|ow(?=.)", "AW"), (r"ow$|oa|oe$", "OW"), (r"ei|ey", "AY"),
-    (r"ie$|y$", "IY"), (r"er$|ur(?![aeiou])|ir(?![aeiou])|er(?![aeiou])", "ER"), (r"ar(?![aeiou])", "AA R"),
-    (r"or(?![aeiou])", "AO R"), (r"a(?=[bcdfgklmnprstvz]e$|tion)", "EY"), (r"i(?=[bcdfgklmnprstvz]e$)", "AY"),
-    (r"o(?=[bcdfgklmnprstvz]e$)", "OW"), (r"u(?=[bcdfgklmnprstvz]e$)", "UW"), (r"e$", ""), (r"a$", "AH"), (r"o$", "OW"),
-    (r"i$", "IY"), (r"a", "AE"), (r"e", "EH"), (r"i(?=[aou])", "IY"), (r"i", "IH"), (r"o", "AA"), (r"u", "AH"), (r"y", "IH"),
-    (r"bb?", "B"), (r"c", "K"), (r"dd?", "D"), (r"ff?", "F"), (r"gg?", "G"), (r"h", "HH"), (r"j", "JH"), (r"kk?", "K"),
-    (r"ll?", "L"), (r"mm?", "M"), (r"nn?", "N"), (r"pp?", "P"), (r"q", "K"), (r"rr?", "R"), (r"ss?", "S"), (r"tt?", "T"),
-    (r"vv?", "V"), (r"w", "W"), (r"x", "K S"), (r"zz?", "Z"), (r".", ""),
+    (r"tion|sion|cian", "SH AH N"), (r"ture", "CH ER"), (r"ough", "AO"), (r"augh|aught", "AO"),
+    (r"eigh", "EY"), (r"igh", "AY"), (r"tch", "CH"), (r"sch(?=[mnlw])", "SH"), (r"sch", "S K"),
+    (r"dge", "JH"), (r"cious|tious", "SH AH S"), (r"ch(?=[rl])", "K"), (r"ch", "CH"), (r"sh", "SH"),
+    (r"th", "TH"), (r"ph", "F"), (r"gh", "G"), (r"^wh", "W"), (r"^kn|^gn|^pn", "N"), (r"^wr", "R"),
+    (r"^ps", "S"), (r"^x", "Z"), (r"ck", "K"), (r"ng(?![aeiouy])", "NG"), (r"nk", "NG K"), (r"qu", "K W"),
+    (r"que$", "K"), (r"mb$", "M"), (r"sc(?=[eiy])", "S"), (r"cc(?=[eiy])", "K S"), (r"c(?=[eiy])", "S"),
+    (r"g(?=[eiy])", "JH"), (r"le$", "AH L"), (r"ia$", "IY AH"), (r"ium$", "IY AH M"),
+    (r"ius$|ious$", "IY AH S"), (r"ous$", "AH S"), (r"ay|ai|ey$|ei(?=[n])", "EY"), (r"au|aw", "AO"),
+    (r"ee|ea|ie(?=.)", "IY"), (r"eu|ew", "UW"), (r"oo", "UW"), (r"oi|oy", "OY"), (r"ou|ow(?=.)", "AW"),
+    (r"ow$|oa|oe$", "OW"), (r"ei|ey", "AY"), (r"ie$|y$", "IY"),
+    (r"er$|ur(?![aeiou])|ir(?![aeiou])|er(?![aeiou])", "ER"), (r"ar(?![aeiou])", "AA R"),
+    (r"or(?![aeiou])", "AO R"), (r"a(?=[bcdfgklmnprstvz]e$|tion)", "EY"),
+    (r"i(?=[bcdfgklmnprstvz]e$)", "AY"), (r"o(?=[bcdfgklmnprstvz]e$)", "OW"),
+    (r"u(?=[bcdfgklmnprstvz]e$)", "UW"), (r"e$", ""), (r"a$", "AH"), (r"o$", "OW"), (r"i$", "IY"),
+    (r"a", "AE"), (r"e", "EH"), (r"i(?=[aou])", "IY"), (r"i", "IH"), (r"o", "AA"), (r"u", "AH"),
+    (r"y", "IH"), (r"bb?", "B"), (r"c", "K"), (r"dd?", "D"), (r"ff?", "F"), (r"gg?", "G"), (r"h", "HH"),
+    (r"j", "JH"), (r"kk?", "K"), (r"ll?", "L"), (r"mm?", "M"), (r"nn?", "N"), (r"pp?", "P"), (r"q", "K"),
+    (r"rr?", "R"), (r"ss?", "S"), (r"tt?", "T"), (r"vv?", "V"), (r"w", "W"), (r"x", "K S"), (r"zz?", "Z"),
+    (r".", ""),
 )  # fmt: skip
 
 
@@ -39,7 +68,9 @@ class Pronouncer:
 
     def __init__(self) -> None:
         self._index = {phone: i for i, phone in enumerate(PHONES)}
-        self._rules = [(re.compile(pattern.replace("^", r"\A")), sounds.split()) for pattern, sounds in _RULES]
+        self._rules = [
+            (re.compile(pattern.replace("^", r"\A")), sounds.split()) for pattern, sounds in _RULES
+        ]
         self._dictionary = self._read_dictionary()
         self.phones = lru_cache(maxsize=50_000)(self._phones)
 

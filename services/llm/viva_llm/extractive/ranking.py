@@ -18,7 +18,12 @@ class Findings:
     """What the lecture has for a question; arrays are float32 of shape (passages,), 0..1 unless said otherwise."""
 
     def __init__(
-        self, question: Question, terms: tuple[Term, ...], index: LectureIndex, *, context: tuple[Term, ...] = ()
+        self,
+        question: Question,
+        terms: tuple[Term, ...],
+        index: LectureIndex,
+        *,
+        context: tuple[Term, ...] = (),
     ) -> None:
         self._terms, self._index = terms, index
         evidence = gather((*terms, *context), question.words, index)
@@ -26,7 +31,8 @@ class Findings:
         around = spread(found)
         self._found, self._around = found[: len(terms)], around[: len(terms)]
         self._idf = evidence.idf[: len(terms)]
-        self.kind = np.array([carries(words, question.wanted) for words in index.words], np.float32)
+        classes = index.language.classes
+        self.kind = np.array([carries(words, question.wanted, classes) for words in index.words], np.float32)
         kind_weight = 0.0 if question.wanted in (Wanted.ANYTHING, Wanted.REASON) else _KIND_WEIGHT
         kind_around = spread(self.kind[None, :])[0]
         own = slice(0, len(terms))
@@ -55,13 +61,19 @@ class Findings:
 
 def choose(scores: np.ndarray, question: Question, index: LectureIndex) -> list[int]:
     """One to three places, the best first: the neighbour that has the number or carries on, and near rivals."""
+
+    def kind(place: int) -> float:
+        return carries(index.words[place], question.wanted, index.language.classes)
+
     order = [int(place) for place in np.argsort(-scores, kind="stable")[:3]]
     best = order[0]
     beside = [place for place in (best + 1, best - 1, best + 2) if 0 <= place < len(index)]
     chosen = [best]
-    if question.wanted in (Wanted.TIME, Wanted.NUMBER) and not carries(index.words[best], question.wanted):
-        chosen += [place for place in beside if carries(index.words[place], question.wanted)][:1]
-    neighbours = sorted((place for place in beside[:2] if abs(place - best) == 1), key=lambda place: -scores[place])
+    if question.wanted in (Wanted.TIME, Wanted.NUMBER) and not kind(best):
+        chosen += [place for place in beside if kind(place)][:1]
+    neighbours = sorted(
+        (place for place in beside[:2] if abs(place - best) == 1), key=lambda place: -scores[place]
+    )
     chosen += [place for place in neighbours[:1] if scores[place] >= _NEIGHBOUR * scores[best]]
     chosen += [place for place in order[1:] if scores[place] >= _RIVAL * scores[best]]
     return list(dict.fromkeys(chosen))[:3]

@@ -10,7 +10,13 @@ ONE_STEP = 0.3
 _ENDINGS = (
     ("ies", "y"), ("es", ""), ("s", ""), ("ied", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
 )  # fmt: skip
-_OTHER_ENDINGS = (("er", ""), ("er", "e"), ("est", ""), ("est", "e"), ("ly", ""))  # where the word itself is not listed
+_OTHER_ENDINGS = (
+    ("er", ""),
+    ("er", "e"),
+    ("est", ""),
+    ("est", "e"),
+    ("ly", ""),
+)  # where the word itself is not listed
 
 
 class Thesaurus:
@@ -38,7 +44,9 @@ class Thesaurus:
             if word.endswith(ending) and len(word) - len(ending) >= 2:
                 stem = word[: -len(ending)]
                 doubled = len(stem) > 2 and stem[-1] == stem[-2] and not base
-                found += [form for form in (stem + base, stem[:-1] if doubled else "") if form in self._entries]
+                found += [
+                    form for form in (stem + base, stem[:-1] if doubled else "") if form in self._entries
+                ]
         return list(dict.fromkeys(found))
 
     def is_verb(self, word: str) -> bool:

@@ -9,11 +9,29 @@ from pathlib import Path
 
 import Stemmer
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen nineteen"
-).split()
-_TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _SCALES = ((1_000_000_000, "billion"), (1_000_000, "million"), (1_000, "thousand"), (100, "hundred"))
 _ORDINALS = {
     "one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth",
@@ -83,7 +101,7 @@ def rarity(zipf: float) -> float:
 
 
 def gravity(zipf: float) -> float:
-    """How much the absence of a word tells, 0.2 to 1: unlike `rarity`, an ordinary noun that is absent tells as much."""
+    """How much the absence of a word tells, 0.2 to 1: an ordinary noun that is absent tells as much as a name."""
     return min(1.0, max(0.2, (7.4 - zipf) / 1.8))
 
 

@@ -1,0 +1,51 @@
+"""Classes of English words, read from data/word_classes.toml."""
+
+import tomllib
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from itertools import pairwise
+
+
+@dataclass(frozen=True, slots=True)
+class WordClasses:
+    """Each a set of words in lower case; what they are is said beside them in the file."""
+
+    function: frozenset[str]
+    frame: frozenset[str]
+    overview: frozenset[str]
+    generic: frozenset[str]
+    pointing: frozenset[str]
+    number: frozenset[str]
+    time: frozenset[str]
+    vague_time: frozenset[str]
+    year_head: frozenset[str]
+    year_tail: frozenset[str]
+    reason: frozenset[str]
+    asking: frozenset[str]
+
+    @classmethod
+    def read(cls) -> "WordClasses":
+        """The classes as they are in the package."""
+        path = files("viva_llm.extractive") / "data" / "word_classes.toml"
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return cls(**{field.name: frozenset(content[field.name].split()) for field in fields(cls)})
+
+    def dates(self, words: list[str]) -> float:
+        """0..1: whether the words have a date in them: 1 for a year, 0.7 for another, 0.3 for what may be one."""
+        for first, second in pairwise(words):
+            if (first in self.year_head and second in self.year_tail) or (first, second) == (
+                "two",
+                "thousand",
+            ):
+                return 1.0
+        if not self.time.isdisjoint(words):
+            return 0.7
+        return 0.0 if self.vague_time.isdisjoint(words) else 0.3
+
+    def numbers(self, words: list[str]) -> float:
+        """1 if a number is among the words ("one" is mostly a pronoun), else 0."""
+        return float(any(word in self.number and word != "one" for word in words))
+
+    def reasons(self, words: list[str]) -> float:
+        """1 if a reason is announced, else 0."""
+        return float(not self.reason.isdisjoint(words))
