@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 
+from viva.service.admission import Admission
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
 
-from .admission import Admission
 from .engine import choose, make_backends
 from .metrics import LLMMetrics
 from .roster import Roster
@@ -35,7 +35,11 @@ def create_app(settings: LLMSettings) -> FastAPI:
     app.state.llm = LLMService(
         settings=settings,
         roster=roster,
-        admission=Admission(settings.max_active, llm_metrics.active),
+        admission=Admission(
+            settings.max_active,
+            llm_metrics.active,
+            refusal="As many answers as this service can give are under way; try again in a moment.",
+        ),
         metrics=llm_metrics,
         why=why,
     )

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from .admission import Admission
+from viva.service.admission import Admission
+
 from .chat import Chat
 from .given_answer import Deadlines, GivenAnswer
 from .metrics import LLMMetrics

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 
+from viva.service.admission import Admission
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
 
-from .admission import Admission
 from .bridge import Bridge, usable_cores
 from .cache import PhraseCache
 from .engine import choose, make_engine
@@ -35,7 +35,11 @@ def create_app(settings: TTSSettings) -> FastAPI:
         engine=engine,
         why=why,
         voicing=Voicing(engine, PhraseCache(settings.cache_bytes), tts_metrics, settings.sentence_timeout_s),
-        admission=Admission(settings.max_active, tts_metrics),
+        admission=Admission(
+            settings.max_active,
+            tts_metrics.active,
+            refusal="As much speech as this service can make is under way; try again in a moment.",
+        ),
         metrics=tts_metrics,
         makers=makers,
         encoders=Bridge(usable_cores()),

@@ -13,9 +13,6 @@ class TTSMetrics:
             "(the client went away), refused (nothing that could be said)",
             ("engine", "format", "outcome"),
         )
-        self.overloaded = metrics.counter(
-            "viva_tts_overloaded_total", "Requests refused because too many were active"
-        )
         self.first_byte = metrics.histogram(
             "viva_tts_first_byte_seconds", "From a request to the first byte of its audio", ("engine",)
         )

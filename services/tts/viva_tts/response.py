@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 
 from viva.audio import CONTENT_TYPES
 from viva.errors import VivaError
+from viva.service.disconnect import ClientLeft, unless_client_leaves
 from viva.service.requests import current_request_id
 from viva.sse import encode
 
-from .disconnect import ClientLeft, unless_client_leaves
 from .service import TTSService
 from .speech import Speech, Wanted
 

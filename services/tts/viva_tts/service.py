@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from .admission import Admission
+from viva.service.admission import Admission
+
 from .bridge import Bridge
 from .engine import Engine
 from .metrics import TTSMetrics
@@ -40,6 +41,6 @@ class TTSService:
         return Speech(wanted, self.voicing, self.encoders, self.metrics)
 
 
-def service_of(request: Request) -> TTSService:
-    """The service that a request came to."""
+async def service_of(request: Request) -> TTSService:
+    """The service that a request came to; async, since FastAPI runs a plain function in a thread."""
     return request.app.state.tts

@@ -5,9 +5,10 @@ from contextlib import AsyncExitStack
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
+from viva.service.disconnect import ClientLeft, unless_client_leaves
+
 from ..body import read_body
 from ..chunks import ChunkWriter, new_answer_id
-from ..disconnect import ClientLeft, unless_client_leaves
 from ..relay import EventStream, events_of, headers_of, whole
 from ..request_body import ChatCompletionRequest, parse_request
 from ..service import LLMService, service_of

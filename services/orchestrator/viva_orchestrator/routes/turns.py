@@ -9,11 +9,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from viva import events, sse
 from viva.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from viva.service.body import limited
+from viva.service.disconnect import ClientLeft, ClosingResponse, unless_client_leaves
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.turn import Question
 from viva_orchestrator.turns import Turns
@@ -22,6 +23,8 @@ router = APIRouter(tags=["turns"])
 
 # Room for the other fields of a multipart body, and for a JSON one.
 FIELDS_BYTES = 256 * 1024
+# Nobody sees it; the log and the metrics do.
+CLIENT_LEFT = 499
 
 
 class TurnRequest(BaseModel):
@@ -72,7 +75,7 @@ _EVENTS = "`transcript`, `answer.delta`…, `audio`…, then exactly one `done` 
     response_class=StreamingResponse,
     responses={200: {"content": {"application/x-ndjson": {}}, "description": "The turn's events"}},
 )
-async def invoke(request: Request) -> StreamingResponse:
+async def invoke(request: Request) -> Response:
     """One turn as JSON lines."""
     return await _stream(
         request, "json_lines", "application/x-ndjson", lambda event: events.encode(event) + b"\n"
@@ -87,7 +90,7 @@ async def invoke(request: Request) -> StreamingResponse:
     response_class=StreamingResponse,
     responses={200: {"content": {"text/event-stream": {}}, "description": "The turn's events"}},
 )
-async def chat(request: Request) -> StreamingResponse:
+async def chat(request: Request) -> Response:
     """One turn as server-sent events."""
     return await _stream(
         request, "sse", "text/event-stream", lambda event: sse.encode(events.encode(event), event.type)
@@ -96,12 +99,16 @@ async def chat(request: Request) -> StreamingResponse:
 
 async def _stream(
     request: Request, transport: str, media_type: str, encode: Callable[[events.Event], bytes]
-) -> StreamingResponse:
+) -> Response:
     """Pulls the first event before the response starts, so that what fails until then is an HTTP status."""
     question = await _question(request, request.app.state.settings)
     turns: Turns = request.app.state.turns
     turn = turns.run(question, transport=transport)
-    first = await anext(turn)
+    try:
+        first = await unless_client_leaves(request, anext(turn))
+    except ClientLeft:
+        await turn.aclose()
+        return Response(status_code=CLIENT_LEFT)
 
     async def body() -> AsyncIterator[bytes]:
         async with aclosing(turn):
@@ -110,7 +117,7 @@ async def _stream(
                 yield encode(event)
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(body(), media_type=media_type, headers=headers)
+    return ClosingResponse(body(), media_type=media_type, headers=headers)
 
 
 async def _question(request: Request, settings: Settings) -> Question:

@@ -1,4 +1,4 @@
-"""A bound on answers under way: past it a request is refused at once, so that the admitted keep their speed."""
+"""A bound on requests under way: past it a request is refused at once, so that the admitted keep their speed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,18 +9,19 @@ from viva.errors import Overloaded
 
 
 class Admission:
-    """Counts places; nobody waits for one."""
+    """Counts places; nobody waits for one. `refusal` is the sentence for who finds none free."""
 
-    def __init__(self, max_active: int, gauge: Gauge) -> None:
+    def __init__(self, max_active: int, gauge: Gauge, *, refusal: str) -> None:
         self.max_active = max_active
         self.active = 0
         self._gauge = gauge
+        self._refusal = refusal
 
     @contextmanager
     def place(self) -> Iterator[None]:
         """Holds a place as long as the context lasts. Raises Overloaded when none is free."""
         if self.active >= self.max_active:
-            raise Overloaded("As many answers as this service can give are under way; try again in a moment.")
+            raise Overloaded(self._refusal)
         self.active += 1
         self._gauge.inc()
         try:
