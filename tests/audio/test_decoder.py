@@ -175,6 +175,32 @@ while True:
     pass
 """
 
+CURIOUS = """
+import os, sys
+from viva.audio import worker
+from viva.audio.job import Job
+
+worker._limit(Job("decode", "", max_duration_s=1, max_memory_bytes=1 << 30, cpu_s=10))
+os.dup(os.open(sys.executable, os.O_RDONLY))
+try:
+    os.open(sys.executable, os.O_RDONLY)
+except OSError:
+    print("refused")
+"""
+
+
+def test_a_child_can_open_one_file_and_no_other() -> None:
+    """Whatever a recording talks FFmpeg into, the system lets the child open nothing but the recording."""
+    told = subprocess.run(
+        [sys.executable, "-c", CURIOUS],
+        cwd=Path(__file__).parents[2],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    assert told.stdout == b"refused\n"
+
+
 PARENT = """
 import asyncio, sys
 from pathlib import Path
