@@ -1,17 +1,21 @@
 """What the engines that ask a server have in common: the connection, and as many workers as requests at once."""
 
+import asyncio
+import random
 from collections.abc import Sequence
 from typing import Protocol
 
 import aiohttp
 
-from viva.errors import InvalidRequest, StageUnavailable
+from viva.errors import InvalidRequest, StageUnavailable, VivaError
 from viva.service.upstream import Upstream, client_session
 from viva_asr.engine import Options
 from viva_asr.segmenter import Speech
 from viva_asr.transcript import Hypothesis
 
 DEFAULT_WORKERS = 4
+_PAUSE_S = 0.2
+_LONGEST_PAUSE_S = 5.0
 
 
 class Recognise(Protocol):
@@ -32,12 +36,23 @@ class RemoteWorker:
     async def transcribe(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
         """Ask about each stretch in turn. Raises StageUnavailable or another error that names the stage."""
         try:
-            return [await self._recognise(speech, options) for speech in batch]
+            return [await self._patiently(speech, options) for speech in batch]
         except InvalidRequest as error:
             # Our request to the server was built here, so that refusal is no mistake of our caller's.
             raise StageUnavailable(
                 "asr", "The transcription server refused the request; check its URL and model."
             ) from error
+
+    async def _patiently(self, speech: Speech, options: Options) -> Hypothesis:
+        """Ask, and once more after a pause: one hiccup must not cost a lecture that is nearly done."""
+        try:
+            return await self._recognise(speech, options)
+        except VivaError as error:
+            if not error.retryable:
+                raise
+            pause_s = min(error.retry_after_s or _PAUSE_S, _LONGEST_PAUSE_S)
+            await asyncio.sleep(pause_s * random.uniform(1, 1.5))
+            return await self._recognise(speech, options)
 
 
 def make_workers(recognise: Recognise, count: int) -> list[RemoteWorker]:
