@@ -1,4 +1,26 @@
-"""Answers questions about a lecture by quoting it; needs no model."""
+"""Answers questions about a lecture by quoting it; needs no model, and never says more than the lecture does.
+
+The transcript comes from a recogniser that gets one word in five to ten wrong, and mostly those that are asked about,
+for they are the rare ones. The question may come from it, too. So the method is about weighing evidence:
+
+1. `question` takes the question apart: the words that carry information, and the kind of answer wanted (a date, a
+   number, a reason). Politeness, "the lecture says" and the like carry none.
+2. `evidence` looks every such word up in every passage, in three ways: by letters (stem, or a stem of its family), by
+   meaning (WordNet), and by sound. For the sound the phones of the word are aligned with the phones of the whole lecture
+   end to end, across word boundaries ("jermaine me um" is germanium), and the likeness is weighed against how often
+   chance does as well, against how seldom a common word is misheard, and by whether other words of the question were
+   found near by.
+3. `ranking` decides and orders. Coverage is the share of the question that is found in a passage and its neighbours,
+   each word weighed by its rarity in English and in this lecture; words that the opening announces weigh little, since
+   they are true of the whole lecture. Where coverage is too low anywhere, the answer is that the lecture does not
+   cover it. Else passages are ordered by what they hold themselves, what is around them, BM25, and the kind of answer.
+4. `phrasing` quotes one to three passages, word for word.
+
+A question that leans on the one before ("and in which year was that?") is looked up near the passages that were cited
+last, and in the light of the words asked before; its own words still have to be found there.
+
+docs/decisions/0003-extractive-answers.md says why it is so, and how the numbers were found.
+"""
 
 import re
 from collections import OrderedDict

@@ -25,6 +25,7 @@ _TOPIC_FOUND = 0.3
 _LEAST_PAIR = 4  # phones
 _MISHEARD_ODDS = 3.0
 _MISHEARD_SLOPE = 2.0
+_HEARD_ODDS = 0.4  # of that, where the question itself may be misheard
 _HEARD_AT_MOST, _HEARD_BY_ZIPF = 1.25, 0.12
 _FLAT_SHARE = 0.5
 _NEIGHBOUR_CREDIT = ((1, 0.9), (2, 0.6))
@@ -40,7 +41,8 @@ def _misheard_odds(term: Term, known: bool) -> float:
     """How much more likely a chance likeness is than a mishearing: a common word is seldom misheard."""
     if not known:
         return 1.0
-    return _MISHEARD_ODDS * 10.0 ** ((term.zipf - 2.6) / _MISHEARD_SLOPE)
+    doubt = _HEARD_ODDS if term.heard else 1.0
+    return doubt * _MISHEARD_ODDS * 10.0 ** ((term.zipf - 2.6) / _MISHEARD_SLOPE)
 
 
 def _most_heard(term: Term, known: bool) -> float:

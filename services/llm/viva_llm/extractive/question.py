@@ -10,6 +10,7 @@ from viva_llm.extractive.words import gravity, rarity, words_of
 
 _NUMBER_WEIGHT = 0.3
 _VERB_LOSS = 0.6
+_HEARD_LOSS = 0.9
 _GENERIC_WEIGHT = 0.25
 
 
@@ -33,6 +34,8 @@ class Term:
     share: float = 1.0
     """Less than 1 for a number and for a word that only says what kind of thing is asked."""
     verb: bool = False
+    heard: bool = False
+    """The question was recognised by a machine that writes bare words, so this may not be the word that was said."""
 
     @property
     def weight(self) -> float:
@@ -42,7 +45,8 @@ class Term:
     @property
     def loss(self) -> float:
         """What not finding it tells, 0..1."""
-        return gravity(self.zipf) * self.share * (_VERB_LOSS if self.verb else 1.0)
+        doubt = (_VERB_LOSS if self.verb else 1.0) * (_HEARD_LOSS if self.heard else 1.0)
+        return gravity(self.zipf) * self.share * doubt
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Question:
     """It wants what has not been said yet."""
 
 
+_PUNCTUATION = re.compile(r"[.,;:?!]")
 _TIME_QUESTION = re.compile(r"\b((what|which) (year|date|day|month|decade|century|time)|how long ago|date)\b")
 _MEASURE = re.compile(
     r"\bhow (many|much|long|far|fast|big|large|old|tall|high|deep|heavy|wide|hot|cold|often|thick|small|strong"
@@ -90,6 +95,8 @@ def parse_question(text: str, language: Language) -> Question:
     plain = " ".join(words)
     wanted = _wanted(words, plain, language.classes)
     terms = _terms(words, _asked_for(plain, wanted), language)
+    if text == text.lower() and not _PUNCTUATION.search(text):
+        terms = [replace(term, heard=True) for term in terms]
     classes = language.classes
     own = [term for term in terms if term.word not in classes.overview]
     whole = len(own) < len(terms) or bool(_OVERVIEW_QUESTION.search(plain))
