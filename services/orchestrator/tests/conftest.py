@@ -165,11 +165,12 @@ async def start_replica(
 async def start_process(
     redis_url: str, recogniser: RecogniserServer, lecture_settings: LectureSettings
 ) -> AsyncIterator[Callable[[], Awaitable[ReplicaProcess]]]:
-    """Starts a replica as a process of its own."""
+    """Starts a replica as a process of its own, which transcribes one lecture at a time."""
+    settings = lecture_settings.model_copy(update={"transcribe_workers": 1})
     processes = []
 
     async def start() -> ReplicaProcess:
-        processes.append(await ReplicaProcess.start(redis_url, recogniser.url, lecture_settings))
+        processes.append(await ReplicaProcess.start(redis_url, recogniser.url, settings))
         return processes[-1]
 
     yield start
@@ -185,10 +186,10 @@ async def replica(start_replica: Callable[..., Awaitable[Replica]]) -> Replica:
 
 @pytest.fixture
 def make_recording() -> Callable[[float], bytes]:
-    """A WAV recording of so many seconds of noise, no two alike, with a pause of 0.4 s at the end of every third."""
+    """A WAV recording of so many seconds of noise, another for each length, with a pause of 0.4 s at the end of every third."""
 
     def make(seconds: float) -> bytes:
-        samples = np.random.default_rng(7).normal(0, 4000, round(seconds * RATE_HZ))
+        samples = np.random.default_rng(round(seconds * 1000)).normal(0, 4000, round(seconds * RATE_HZ))
         for pause_s in range(3, round(seconds), 3):
             samples[round((pause_s - 0.4) * RATE_HZ) : pause_s * RATE_HZ] = 0
         return wav_bytes(np.clip(samples, -32768, 32767).astype("<i2").tobytes(), RATE_HZ)

@@ -33,17 +33,11 @@ def test_takes_a_server_that_has_no_segments() -> None:
     assert segments_of({"text": "", "segments": []}, 5.0, 10.0) == []
 
 
+_NO_TIME = {"start": "x", "end": 1, "text": ""}
+
+
 @pytest.mark.parametrize(
-    "answer",
-    [
-        None,
-        [],
-        "x",
-        {},
-        {"segments": 1},
-        {"segments": [{}]},
-        {"segments": [{"start": "x", "end": 1, "text": ""}]},
-    ],
+    "answer", [None, [], "x", {}, {"segments": 1}, {"segments": [{}]}, {"segments": [_NO_TIME]}]
 )
 def test_nonsense_is_an_error_of_the_stage(answer: Any) -> None:
     """An answer that cannot be read is retryable, not a crash and not an empty transcript."""

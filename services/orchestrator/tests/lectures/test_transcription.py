@@ -120,14 +120,19 @@ async def test_a_worker_that_slept_through_its_lease_does_no_harm(
     lecture_id = await _add(front, make_recording(30), tmp_path)
     await until(_transcribed(front, lecture_id, 4))
     sleeper.pause()
-    await start_replica()
+    other = await start_replica()
     await until(_status_is(front, lecture_id, "ready"))
+    await other.lectures.close()
     ready = await front.lectures.transcript(lecture_id)
     before = await front.redis.hgetall(f"viva:lecture:{lecture_id}")
+    heard = set(recogniser.heard)
 
+    # It works on one lecture at a time: when it has finished another, it has given up the one that it slept over.
     sleeper.resume()
+    calls = len(recogniser.heard)
     another = await _add(front, make_recording(12), tmp_path)
     await until(_status_is(front, another, "ready"))
+    assert not heard & set(recogniser.heard[calls:])
     assert await front.redis.hgetall(f"viva:lecture:{lecture_id}") == before
     assert await front.redis.exists(f"viva:lecture:{lecture_id}:pieces") == 0
     assert await front.lectures.transcript(lecture_id) == ready
@@ -163,6 +168,32 @@ async def test_a_worker_that_slept_through_a_deletion_leaves_nothing(
         await front.lectures.transcript(lecture_id)
 
 
+async def test_a_slow_piece_is_not_taken_from_its_worker(
+    start_replica: Start, recogniser: RecogniserServer, make_recording: Make, until: Until, tmp_path: Path
+) -> None:
+    """While its worker lives, a lecture stays with it, though asr takes longer for a piece than a lease lasts."""
+    first, _ = await start_replica(), await start_replica()
+    recogniser.may_answer.clear()
+    lecture_id = await _add(first, make_recording(12), tmp_path)
+
+    async def lease_ends_ms() -> float:
+        return await first.redis.zscore("viva:transcriptions", lecture_id)
+
+    async def asked() -> bool:
+        return recogniser.at_once == 2
+
+    await until(asked)
+    first_lease_ms = await lease_ends_ms()
+
+    async def outlasted() -> bool:
+        return await lease_ends_ms() > first_lease_ms + 2500
+
+    await until(outlasted)
+    recogniser.may_answer.set()
+    await until(_status_is(first, lecture_id, "ready"))
+    assert len(recogniser.heard) == len(set(recogniser.heard))
+
+
 async def test_a_closed_replica_gives_its_work_back_at_once(
     start_replica: Start, recogniser: RecogniserServer, make_recording: Make, until: Until, tmp_path: Path
 ) -> None:
@@ -183,22 +214,24 @@ async def test_a_closed_replica_gives_its_work_back_at_once(
 
 
 async def test_stops_when_its_lecture_is_deleted(
-    replica: Replica, recogniser: RecogniserServer, make_recording: Make, until: Until, tmp_path: Path
+    start_replica: Start, recogniser: RecogniserServer, make_recording: Make, until: Until, tmp_path: Path
 ) -> None:
-    """Deleting a lecture ends the call to asr that runs for it, and leaves neither objects nor keys but a tombstone."""
+    """Deleting a lecture ends the calls to asr that run for it, and leaves neither objects nor keys but a tombstone."""
+    replica = await start_replica(transcribe_workers=1)
     recogniser.may_answer.clear()
     lecture_id = await _add(replica, make_recording(20), tmp_path)
 
-    async def asked() -> bool:
-        return recogniser.at_once == 2
+    async def asked_for(pieces: int) -> bool:
+        return len(recogniser.heard) == pieces
 
-    await until(asked)
+    await until(lambda: asked_for(2))
     await replica.lectures.delete(lecture_id)
-    heard = len(recogniser.heard)
-    recogniser.may_answer.set()
     another = await _add(replica, make_recording(4), tmp_path)
+    # The only worker comes to the next lecture although asr has not answered for the deleted one.
+    await until(lambda: asked_for(3))
+    recogniser.may_answer.set()
     await until(_status_is(replica, another, "ready"))
-    assert len(recogniser.heard) == heard + 1
+    assert len(recogniser.heard) == 3
     assert await replica.objects.folders("lectures") == [another]
     assert await replica.redis.keys(f"*{lecture_id}*") == [f"viva:lecture:{lecture_id}".encode()]
     assert await replica.redis.zcard("viva:transcriptions") == 0
