@@ -30,8 +30,8 @@ format: install-test ## let ruff fix what it can
 bench: install-test ## list the measurements, each one command
 	@ls benchmarks/*.py 2>/dev/null | sed 's|^|  $(VENV)/python |' || true
 
-lock: ## write constraints.txt anew from the versions that pip chooses today
-	@scripts/lock
+lock: ## bring constraints.txt up to date with the pyproject files (UPGRADE=1: newest versions)
+	@scripts/lock $(if $(UPGRADE),--upgrade)
 
 clean: ## remove the virtual environment and caches; recordings and models in .viva stay
 	@rm -rf .venv .pytest_cache .ruff_cache .viva/demo .viva/install.log build dist
