@@ -43,7 +43,7 @@ def configure_logging(service: str, settings: ServiceSettings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
     logging.getLogger("uvicorn.error").addFilter(_not_a_startup_traceback)
-    for noisy in ("asyncio", "httpx", "aiohttp.access", "faster_whisper", "numba"):
+    for noisy in ("asyncio", "httpx", "aiohttp.access", "bm25s", "faster_whisper"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -40,6 +40,14 @@ class ServiceSettings(BaseSettings):
         validation_alias="VIVA_DRAIN_S",
         description="Seconds that running requests get to end after SIGTERM",
     )
+
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_sources: object
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What it is called with and nothing else: `read_settings` alone looks at the environment."""
+        return (init_settings,)
 
 
 Settings = TypeVar("Settings", bound=ServiceSettings)

@@ -48,7 +48,7 @@ class TTSSettings(ServiceSettings):
     flite_path: str = Field("flite", min_length=1, description="The flite program")
     gtts_lang: str = Field("en", min_length=2, description="Language of Google's voice")
     gtts_tld: str = Field(
-        "com", min_length=2, description="Google's domain, which decides the accent: com, co.uk, ..."
+        "com", min_length=2, description="Google's domain, which decides the accent, such as com or co.uk"
     )
     openai_url: str = Field("", description="Base URL of an OpenAI-compatible speech server")
     openai_model: str = Field("tts-1", description="Model name that is sent to that server")
