@@ -5,8 +5,8 @@ for they are the rare ones. The question may come from it, too. So the method is
 
 1. `question` takes the question apart: the words that carry information, and the kind of answer wanted (a date, a
    number, a reason). Politeness, "the lecture says" and the like carry none.
-2. `evidence` looks every such word up in every passage, in three ways: by letters (stem, or a stem of its family), by
-   meaning (WordNet), and by sound. For the sound the phones of the word are aligned with the phones of the whole lecture
+2. `evidence` looks every such word up in every passage, in three ways: by letters (stem, or one of its family), by
+   meaning (WordNet), and by sound. For that the phones of the word are aligned with the phones of the whole lecture
    end to end, across word boundaries ("jermaine me um" is germanium), and the likeness is weighed against how often
    chance does as well, against how seldom a common word is misheard, and by whether other words of the question were
    found near by.
@@ -37,8 +37,8 @@ from viva_llm.extractive.question import Term, Wanted, parse_question
 from viva_llm.extractive.ranking import Findings, central_passages, choose
 
 _MARK = re.compile(r"\[(\d+)\]")
-_LEAST_COVERAGE = 0.44
-_LEAST_OWN_WEIGHT = 0.45
+_LEAST_COVERAGE = 0.56
+_LEAST_OWN_WEIGHT = 0.5
 _NEAR_ENOUGH = 0.2
 _HEARD_ALREADY = 0.3
 _PLAINLY = 0.5  # of the kind asked for, not just perhaps
@@ -206,7 +206,7 @@ class _Turn:
         near = np.zeros(len(self._index), np.float32)
         for cited in self._cited:
             distance = places - cited
-            np.maximum(near, np.exp(-np.where(distance >= 0, distance / 3.0, -distance / 1.5)), out=near)
+            np.maximum(near, np.exp(-np.where(distance >= 0, distance / 3.0, -distance / 1.2)), out=near)
         return near
 
     def _overview(self) -> Answer:

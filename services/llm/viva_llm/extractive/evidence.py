@@ -24,10 +24,10 @@ _TOPIC_SHARE = 0.4
 _TOPIC_FOUND = 0.3
 _LEAST_PAIR = 4  # phones
 _MISHEARD_ODDS = 3.0
-_MISHEARD_SLOPE = 2.0
+_MISHEARD_SLOPE = 3.0
 _HEARD_ODDS = 0.4  # of that, where the question itself may be misheard
 _HEARD_AT_MOST, _HEARD_BY_ZIPF = 1.25, 0.12
-_FLAT_SHARE = 0.5
+_FLAT_SHARE = 0.8
 _NEIGHBOUR_CREDIT = ((1, 0.9), (2, 0.6))
 
 

@@ -13,7 +13,7 @@ from viva_llm.extractive.thesaurus import MeaningIndex
 from viva_llm.extractive.words import rarity, words_of
 
 _OPENING_S = 20.0
-_INFORMING_RARITY = 0.5
+_INFORMING_RARITY = 0.8
 
 
 class LectureIndex:

@@ -6,7 +6,7 @@ from enum import Enum
 
 from viva_llm.extractive.language import Language
 from viva_llm.extractive.word_classes import WordClasses
-from viva_llm.extractive.words import gravity, rarity, words_of
+from viva_llm.extractive.words import rarity, words_of
 
 _NUMBER_WEIGHT = 0.3
 _VERB_LOSS = 0.6
@@ -39,14 +39,14 @@ class Term:
 
     @property
     def weight(self) -> float:
-        """What finding it tells, 0..1.1."""
+        """What finding it tells, 0..1."""
         return rarity(self.zipf) * self.share
 
     @property
     def loss(self) -> float:
         """What not finding it tells, 0..1."""
         doubt = (_VERB_LOSS if self.verb else 1.0) * (_HEARD_LOSS if self.heard else 1.0)
-        return gravity(self.zipf) * self.share * doubt
+        return rarity(self.zipf) * self.share * doubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.question import Question, Term, Wanted, carries
 
 _KIND_WEIGHT = 0.25  # of the kind of thing that is asked for, beside terms of 0.2 to 1.1
-_RIVAL = 0.7  # another passage is quoted too if it scores this share of the best one
+_RIVAL = 0.6  # another passage is quoted too if it scores this share of the best one
 _NEIGHBOUR = 0.4  # and one next to the best, which may carry on its sentence, if it scores this share
 _OWN, _AROUND, _COVERED, _BM25, _KIND = 0.7, 0.5, 0.2, 0.2, 0.3  # what the score is made of
 _NEARLY_BEST = 0.6

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib.resources import files
 
-SAME_MEANING = 0.7
+SAME_MEANING = 0.6
 ONE_STEP = 0.3
 _ENDINGS = (
     ("ies", "y"), ("es", ""), ("s", ""), ("ied", "y"), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),

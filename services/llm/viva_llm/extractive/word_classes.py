@@ -43,8 +43,17 @@ class WordClasses:
         return 0.0 if self.vague_time.isdisjoint(words) else 0.3
 
     def numbers(self, words: list[str]) -> float:
-        """1 if a number is among the words ("one" is mostly a pronoun), else 0."""
-        return float(any(word in self.number and word != "one" for word in words))
+        """1 if a number is among the words, 0.4 if it is but a year, else 0 ("one" is mostly a pronoun)."""
+        places = {at for at, word in enumerate(words) if word in self.number and word != "one"}
+        if not places:
+            return 0.0
+        for at, pair in enumerate(pairwise(words)):
+            if self._begins_year(*pair):
+                places -= {at, at + 1, at + 2}
+        return 1.0 if places else 0.4
+
+    def _begins_year(self, first: str, second: str) -> bool:
+        return (first in self.year_head and second in self.year_tail) or (first, second) == ("two", "thousand")
 
     def reasons(self, words: list[str]) -> float:
         """1 if a reason is announced, else 0."""

@@ -96,12 +96,7 @@ def words_of(text: str) -> list[str]:
 
 
 def rarity(zipf: float) -> float:
-    """0.2 for the commonest words to 1.1 for names and terms."""
-    return min(1.1, max(0.2, (7.0 - zipf) / 3.2))
-
-
-def gravity(zipf: float) -> float:
-    """How much the absence of a word tells, 0.2 to 1: an ordinary noun that is absent tells as much as a name."""
+    """How much a word tells, by its frequency: 0.2 for the commonest, 1 for an ordinary noun and all rarer ones."""
     return min(1.0, max(0.2, (7.4 - zipf) / 1.8))
 
 
