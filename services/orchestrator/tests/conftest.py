@@ -186,7 +186,7 @@ async def replica(start_replica: Callable[..., Awaitable[Replica]]) -> Replica:
 
 @pytest.fixture
 def make_recording() -> Callable[[float], bytes]:
-    """A WAV recording of so many seconds of noise, another for each length, with a pause of 0.4 s at the end of every third."""
+    """A WAV of so many seconds of noise, another for each length, with a pause of 0.4 s before every third second."""
 
     def make(seconds: float) -> bytes:
         samples = np.random.default_rng(round(seconds * 1000)).normal(0, 4000, round(seconds * RATE_HZ))

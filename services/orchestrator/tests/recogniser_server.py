@@ -55,6 +55,7 @@ class RecogniserServer:
         self.heard.append(name)
         self.priorities.add(x_viva_priority)
         if self.failures:
+            await asyncio.sleep(self.delay_s)
             return JSONResponse(
                 {"error": {"code": "x", "message": "The piece was refused."}}, self.failures.pop(0)
             )

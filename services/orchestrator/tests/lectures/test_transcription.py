@@ -263,15 +263,24 @@ async def test_fails_with_a_sentence_when_asr_stays_away(
     assert _counted(replica, "viva_lectures_total", outcome="failed") == 1
 
 
+@pytest.mark.parametrize("delay_s", [0, 0.2])
 async def test_fails_at_once_when_asr_refuses_a_piece(
-    replica: Replica, recogniser: RecogniserServer, make_recording: Make, until: Until, tmp_path: Path
+    start_replica: Start,
+    recogniser: RecogniserServer,
+    make_recording: Make,
+    until: Until,
+    tmp_path: Path,
+    delay_s: float,
 ) -> None:
-    """A 4xx of asr would be the same again, so it is not asked again."""
-    recogniser.failures = [400, 400]
+    """A 4xx of asr would be the same again, so it is not asked again; the worker goes on to the next lecture."""
+    replica = await start_replica(transcribe_workers=1)
+    recogniser.failures, recogniser.delay_s = [400], delay_s
     lecture_id = await _add(replica, make_recording(4), tmp_path)
     await until(_status_is(replica, lecture_id, "failed"))
     assert (await replica.lectures.get(lecture_id)).error == "The piece was refused."
     assert len(recogniser.heard) == 1
+    another = await _add(replica, make_recording(3), tmp_path)
+    await until(_status_is(replica, another, "ready"))
 
 
 async def test_gives_up_a_recording_that_kills_its_workers(

@@ -61,7 +61,7 @@ class Lectures:
         self._metrics = LectureMetrics(registry)
         self._archive = Archive(objects)
         self._records = Records(client, transcript_cache_s=settings.transcript_cache_s)
-        self._ready: OrderedDict[str, Transcript] = OrderedDict()
+        self._ready: OrderedDict[str, tuple[Lecture, tuple[Segment, ...]]] = OrderedDict()
         self.uploads = Uploads(
             client,
             objects,
@@ -95,7 +95,19 @@ class Lectures:
         return lecture or await self._restore(lecture_id)
 
     async def transcript(self, lecture_id: str) -> Transcript:
-        """What is known of a lecture's words, growing until its status is `ready` or `failed`.
+        """What is known of a lecture's words, growing until its status is `ready` or `failed`."""
+        lecture, segments = await self.read(lecture_id)
+        return Transcript(
+            lecture_id,
+            lecture.title,
+            lecture.status,
+            lecture.duration_s,
+            lecture.transcribed_s,
+            segments,
+        )
+
+    async def read(self, lecture_id: str) -> tuple[Lecture, tuple[Segment, ...]]:
+        """The record of a lecture and the segments that go with it.
 
         One round trip to Redis; from memory, or the object store, when Redis is away and the lecture is ready.
         """
@@ -103,7 +115,7 @@ class Lectures:
         held = self._ready.get(lecture_id)
         try:
             if held is not None:
-                lecture, segments = await self._records.get(lecture_id), held.segments
+                lecture, segments = await self._records.get(lecture_id), held[1]
             else:
                 lecture, segments = await self._records.read(lecture_id)
         except NotFound:
@@ -116,8 +128,10 @@ class Lectures:
         if lecture is None:
             lecture, segments = await self._restore(lecture_id), None
         if segments is None:
-            segments = held.segments if held is not None else await self._archived_segments(lecture)
-        return self._remember(lecture, segments)
+            segments = held[1] if held is not None else await self._archived_segments(lecture)
+        if lecture.status == "ready":
+            self._remember(lecture, segments)
+        return lecture, segments
 
     async def page(self, limit: int, after: str | None = None) -> tuple[list[Lecture], bool]:
         """Up to `limit` lectures, newest first, those older than the id `after`; and whether there are more."""
@@ -150,8 +164,9 @@ class Lectures:
         while True:
             lecture = await self.get(lecture_id)
             if lecture != shown or time.monotonic() - shown_at > SILENCE_S:
-                yield await self.transcript(lecture_id)
-                if lecture.finished:
+                transcript = await self.transcript(lecture_id)
+                yield transcript
+                if transcript.finished:  # it may be further than the record was a moment before
                     return
                 shown, shown_at = lecture, time.monotonic()
             await asyncio.sleep(WATCH_S)
@@ -195,21 +210,11 @@ class Lectures:
             return segments
         return segments
 
-    def _remember(self, lecture: Lecture, segments: tuple[Segment, ...]) -> Transcript:
-        transcript = Transcript(
-            lecture.lecture_id,
-            lecture.title,
-            lecture.status,
-            lecture.duration_s,
-            lecture.transcribed_s,
-            segments,
-        )
-        if lecture.status == "ready":
-            self._ready[lecture.lecture_id] = transcript
-            self._ready.move_to_end(lecture.lecture_id)
-            while len(self._ready) > self._settings.transcripts_in_memory:
-                self._ready.popitem(last=False)
-        return transcript
+    def _remember(self, lecture: Lecture, segments: tuple[Segment, ...]) -> None:
+        self._ready[lecture.lecture_id] = lecture, segments
+        self._ready.move_to_end(lecture.lecture_id)
+        while len(self._ready) > self._settings.transcripts_in_memory:
+            self._ready.popitem(last=False)
 
 
 def _known(lecture_id: str) -> None:

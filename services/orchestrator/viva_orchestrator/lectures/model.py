@@ -39,11 +39,6 @@ class Lecture:
             return 1.0
         return min(1.0, self.transcribed_s / self.duration_s) if self.duration_s else 0.0
 
-    @property
-    def finished(self) -> bool:
-        """Whether the status will not change any more."""
-        return self.status in ("ready", "failed")
-
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
@@ -55,6 +50,11 @@ class Transcript:
     duration_s: float
     transcribed_s: float
     segments: tuple[Segment, ...]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the status will not change any more."""
+        return self.status in ("ready", "failed")
 
 
 def samples_in(wav_bytes: int) -> int:

@@ -35,6 +35,7 @@ class Workers:
         self._log = structlog.get_logger()
         self._work_waits = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
 
     def start(self) -> None:
         """Begin to take lectures."""
@@ -42,6 +43,7 @@ class Workers:
 
     async def close(self) -> None:
         """Stop, and give back what is unfinished, so that another replica goes on at once."""
+        self._closing = True
         await cancel_all(self._tasks)
         self._tasks = []
 
@@ -50,7 +52,7 @@ class Workers:
         self._work_waits.set()
 
     async def _work(self) -> None:
-        while True:
+        while not self._closing:
             lease = None
             with contextlib.suppress(VivaError):  # Redis is away: look again after the pause
                 lease = await self._jobs.take()
@@ -101,8 +103,10 @@ class Workers:
                 await Transcription(lecture, lease, self._tools).run()
                 beating.cancel()
         except BaseExceptionGroup as group:
-            if asyncio.current_task().cancelling():
-                raise asyncio.CancelledError from group  # what failed meanwhile is no fault of the recording
+            # What fails while we close is no fault of the recording. Task.cancelling() does not tell: before Python
+            # 3.12 a TaskGroup leaves it raised when a task fails after the block has ended.
+            if self._closing:
+                raise asyncio.CancelledError from group
             raise _first(group) from group
 
     async def _beat(self, lease: Lease) -> None:

@@ -59,10 +59,8 @@ async def list_lectures(
 )
 async def get_lecture(request: Request, lecture_id: str) -> Response:
     """A lecture with its segments."""
-    lectures = _lectures(request)
-    transcript = await lectures.transcript(lecture_id)
-    lecture = lecture_json(await lectures.get(lecture_id))
-    return _json(lecture | {"segments": segments_json(transcript.segments)})
+    lecture, segments = await _lectures(request).read(lecture_id)
+    return _json(lecture_json(lecture) | {"segments": segments_json(segments)})
 
 
 @router.delete(
@@ -102,7 +100,7 @@ async def event_stream(first: Transcript, watched: AsyncIterator[Transcript]) ->
         try:
             transcript: Transcript | None = first
             while transcript is not None:
-                kind = transcript.status if transcript.status in ("ready", "failed") else "progress"
+                kind = transcript.status if transcript.finished else "progress"
                 yield _event(kind, event_json(kind, transcript, transcript.segments[shown:]))
                 shown = len(transcript.segments)
                 transcript = await anext(watched, None)
