@@ -22,6 +22,7 @@ from viva_orchestrator.lectures import LectureSettings
 
 from .recogniser_server import RecogniserServer
 from .replica import Replica, ReplicaProcess, run_replica
+from .running_app import app, client, servers  # noqa: F401 - fixtures
 from .s3_server import empty_bucket
 
 RATE_HZ = 16_000
@@ -99,16 +100,16 @@ def own_redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 async def redis_url(shared_redis_server: RedisServer) -> str:
     """The URL of an empty Redis."""
-    async with redis.Redis.from_url(shared_redis_server.url) as client:
-        await client.flushall()
+    async with redis.Redis.from_url(shared_redis_server.url) as connection:
+        await connection.flushall()
     return shared_redis_server.url
 
 
 @pytest.fixture
 async def redis_client(redis_url: str) -> AsyncIterator[redis.Redis]:
     """A client of an empty Redis."""
-    async with redis.Redis.from_url(redis_url) as client:
-        yield client
+    async with redis.Redis.from_url(redis_url) as connection:
+        yield connection
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ import wave
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
-from stage_servers import StageServers, stage_servers
 
 from viva import events
 from viva.audio import Decoder
@@ -24,6 +23,8 @@ from viva_orchestrator.settings import Settings
 from viva_orchestrator.stages import Stages
 from viva_orchestrator.turn import Question, TurnParts
 from viva_orchestrator.turns import Turns
+
+from .stage_servers import StageServers
 
 SEGMENTS = (
     Segment(0.0, 6.0, "the first integrated circuit was made by jack kill be"),
@@ -41,12 +42,6 @@ class OneLecture:
         if lecture_id != self.known.lecture_id:
             raise NotFound("There is no such lecture.")
         return self.known
-
-
-@pytest.fixture
-async def servers():
-    async with stage_servers() as servers:
-        yield servers
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ from viva.audio import Decoder
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
 from viva.service.upstream import client_session
+from viva_orchestrator.idempotency import Idempotency
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.metrics import TurnMetrics
 from viva_orchestrator.objects import ObjectStore
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.lectures = Lectures(
                 redis, objects, app.state.stages.asr, decoder, settings, registry=metrics.registry
             )
+            app.state.idempotency = Idempotency(redis, longest_turn_s=settings.turn_deadline_s)
             parts = TurnParts(settings, app.state.stages, app.state.sessions, app.state.lectures, decoder)
             app.state.turns = Turns(settings, parts, turn_metrics)
             await app.state.lectures.start()

@@ -59,6 +59,7 @@ class Question:
     lecture_id: str | None = None
     voice: str = "alloy"
     audio_format: events.AudioFormat | None = "mp3"
+    turn_id: str = field(default_factory=lambda: f"turn_{secrets.token_hex(12)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,6 @@ class Turn:
     parts: TurnParts
     question: Question
     say: Callable[[events.Event], Awaitable[None]]
-    turn_id: str = field(default_factory=lambda: f"turn_{secrets.token_hex(12)}")
     started: float = field(default_factory=time.monotonic)
     degraded: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
@@ -253,7 +253,7 @@ class Turn:
                     words, voice=self.question.voice, audio_format=audio_format
                 )
             except VivaError as error:
-                structlog.get_logger().warning("speech failed", code=error.code, turn_id=self.turn_id)
+                structlog.get_logger().warning("speech failed", code=error.code, turn_id=self.question.turn_id)
                 if "tts:text_only" not in self.degraded:
                     self.degraded.append("tts:text_only")
                 return None
@@ -284,13 +284,13 @@ class Turn:
         saved = await self.commit(
             recalled.session.session_id,
             PastTurn(
-                self.turn_id, question, answer, self.raw_answer, lecture_id, citations, degraded, time.time()
+                self.question.turn_id, question, answer, self.raw_answer, lecture_id, citations, degraded, time.time()
             ),
         )
         self.times["recall_ms"] = recalled.ms
         await self.say(
             events.Done(
-                turn_id=self.turn_id,
+                turn_id=self.question.turn_id,
                 session_id=recalled.session.session_id,
                 question=question,
                 answer=answer,
@@ -309,7 +309,7 @@ class Turn:
         try:
             await self.parts.sessions.append(session_id, turn)
         except (StageUnavailable, NotFound) as error:
-            structlog.get_logger().warning("history not saved", code=error.code, turn_id=self.turn_id)
+            structlog.get_logger().warning("history not saved", code=error.code, turn_id=self.question.turn_id)
             return False
         return True
 

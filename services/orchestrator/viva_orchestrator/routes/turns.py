@@ -15,6 +15,7 @@ from viva import events, sse
 from viva.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from viva.service.body import limited
 from viva.service.disconnect import ClientLeft, ClosingResponse, unless_client_leaves
+from viva_orchestrator.idempotency import run_once
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.turn import Question
 from viva_orchestrator.turns import Turns
@@ -23,6 +24,7 @@ router = APIRouter(tags=["turns"])
 
 # Room for the other fields of a multipart body, and for a JSON one.
 FIELDS_BYTES = 256 * 1024
+MAX_KEY = 255
 # Nobody sees it; the log and the metrics do.
 CLIENT_LEFT = 499
 
@@ -62,7 +64,16 @@ _BODY: dict[str, Any] = {
             "application/json": {"schema": TurnRequest.model_json_schema()},
             "multipart/form-data": {"schema": _FORM_SCHEMA},
         },
-    }
+    },
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "maxLength": MAX_KEY},
+            "description": "The same request again with the same key gives the same answer and is one turn",
+        }
+    ],
 }
 _EVENTS = "`transcript`, `answer.delta`…, `audio`…, then exactly one `done` or `error`; see docs/protocol.md."
 
@@ -102,8 +113,12 @@ async def _stream(
 ) -> Response:
     """Pulls the first event before the response starts, so that what fails until then is an HTTP status."""
     question = await _question(request, request.app.state.settings)
-    turns: Turns = request.app.state.turns
-    turn = turns.run(question, transport=transport)
+    state = request.app.state
+    turns: Turns = state.turns
+    if key := request.headers.get("idempotency-key"):
+        turn = run_once(turns, state.idempotency, state.stages, question, _checked(key), transport=transport)
+    else:
+        turn = turns.run(question, transport=transport)
     try:
         first = await unless_client_leaves(request, anext(turn))
     except ClientLeft:
@@ -118,6 +133,12 @@ async def _stream(
 
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return ClosingResponse(body(), media_type=media_type, headers=headers)
+
+
+def _checked(key: str) -> str:
+    if len(key) > MAX_KEY:
+        raise InvalidRequest(f"The Idempotency-Key may have {MAX_KEY} characters at most.", param="Idempotency-Key")
+    return key
 
 
 async def _question(request: Request, settings: Settings) -> Question:
