@@ -7,6 +7,7 @@ import sys
 import time
 
 import httpx
+import psutil
 import pytest
 
 SENTENCE = "the students read the third chapter of the book"
@@ -55,6 +56,21 @@ def test_it_transcribes_and_stops(speak, tmp_path) -> None:
         process.terminate()
         _, said = process.communicate(timeout=30)
     assert "Traceback" not in said
+
+
+def test_no_child_outlives_it() -> None:
+    """When the service is killed outright, its recognisers and decoders end by themselves."""
+    port = free_port()
+    process = start(port, VIVA_ASR_ENGINE="pocketsphinx", VIVA_ASR_WORKERS="1")
+    try:
+        wait_until_ready(process, f"http://127.0.0.1:{port}")
+        children = psutil.Process(process.pid).children(recursive=True)
+    finally:
+        process.kill()
+        process.communicate()
+    assert len(children) >= 2
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
 
 
 def test_a_wrong_setting_is_a_sentence() -> None:
