@@ -66,21 +66,19 @@ class Sessions:
         session = Session(f"ses_{secrets.token_hex(16)}", lecture_id, time.time())
         meta = {"created_at": session.created_at, "lecture_id": lecture_id or ""}
         key = _keys(session.session_id)[0]
-        async with redis_call():
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hset(key, mapping=meta)
-                pipe.expire(key, self._expiry_s)
-                await pipe.execute()
+        async with redis_call(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(key, mapping=meta)
+            pipe.expire(key, self._expiry_s)
+            await pipe.execute()
         return session
 
     async def read(self, session_id: str, *, last: int = 0) -> Session:
         """The session with its `last` turns (0: all). Raises NotFound when there is none or it has expired."""
         meta_key, turns_key, _ = _keys(session_id)
-        async with redis_call():
-            async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.hgetall(meta_key)
-                pipe.lrange(turns_key, -last, -1)
-                meta, turns = await pipe.execute()
+        async with redis_call(), self._redis.pipeline(transaction=True) as pipe:
+            pipe.hgetall(meta_key)
+            pipe.lrange(turns_key, -last, -1)
+            meta, turns = await pipe.execute()
         if not meta:
             raise _no_session(session_id)
         lecture_id = meta[b"lecture_id"].decode() or None
