@@ -3,8 +3,8 @@
     python -m benchmarks.answer_quality [--lecture NAME ...] [--spoken] [--voice slt] [--verbose] [--json OUT.json]
 
 With --spoken the questions are spoken and recognised too. Right means that a cited passage shows a line that answers
-the question (question_set.is_right); refused means that nothing is cited. --verbose lists the failures, but never those of
-the lectures that are held out. Recordings and transcripts are kept in --cache.
+the question (question_set.is_right); refused means that nothing is cited. --verbose lists the failures, but never
+those of the lectures that are held out. Recordings and transcripts are kept in --cache.
 """
 
 import argparse

@@ -41,6 +41,7 @@ _LEAST_COVERAGE = 0.56
 _LEAST_OWN_WEIGHT = 0.5
 _NEAR_ENOUGH = 0.2
 _HEARD_ALREADY = 0.3
+_JUST_QUOTED = 0.75  # who heard a passage may still ask about it, but less likely than about what follows
 _PLAINLY = 0.5  # of the kind asked for, not just perhaps
 
 
@@ -177,7 +178,8 @@ class _Turn:
             if float(reach.max()) < _NEAR_ENOUGH:
                 if self._question.wanted is not Wanted.REASON:
                     return Answer(phrasing.NOT_SAID_THERE)
-                reach = nearness
+                reach = nearness.copy()
+            reach[self._cited] *= _JUST_QUOTED
             return self._quoted(
                 reach + 0.3 * kind * nearness + 0.3 * found.coverage * (reach > 0),
                 np.maximum(nearness, found.coverage),

@@ -1,5 +1,6 @@
 """One lecture made ready for questions: its passages as words, stems, phones and a BM25 index."""
 
+import re
 from collections import Counter
 
 import bm25s
@@ -12,6 +13,7 @@ from viva_llm.extractive.language import Language
 from viva_llm.extractive.thesaurus import MeaningIndex
 from viva_llm.extractive.words import rarity, words_of
 
+_SENTENCE_END = re.compile(r"[.!?…][\"')\]]*$")
 _OPENING_S = 20.0
 _INFORMING_RARITY = 0.8
 
@@ -31,6 +33,8 @@ class LectureIndex:
                 self._holders.setdefault(name, {})[position] = count
         self._stream, self._filled, self._first_words = self._build_stream()
         self._bm25 = self._build_bm25()
+        ended = sum(bool(_SENTENCE_END.search(passage.text)) for passage in passages)
+        self._punctuated = ended * 4 >= len(passages)
         self.families = StemFamilies(self._holders)
         self.meanings = MeaningIndex({word for words in self.words for word in words}, language.thesaurus)
 
@@ -42,6 +46,10 @@ class LectureIndex:
         """How many passages at the start only announce the subject, rather than say something of it."""
         soon = sum(passage.start < _OPENING_S for passage in self.passages)
         return min(soon, len(self) // 12)
+
+    def runs_on(self, place: int) -> bool:
+        """Whether a passage stops within a sentence; False where the recogniser writes no sentences at all."""
+        return self._punctuated and not _SENTENCE_END.search(self.passages[place].text)
 
     def letter_hits(self, stem: str) -> np.ndarray:
         """1 for each passage that has the stem, else 0; float32 of shape (passages,)."""

@@ -1,7 +1,5 @@
 """What the answerer says: short spoken sentences around words of the lecture, quoted as they were recognised."""
 
-import re
-
 from viva.passages import Passage
 
 NOTHING_HEARD = "Nothing of the lecture has been heard yet, so I cannot answer that."
@@ -10,7 +8,6 @@ NOT_SAID_THERE = "The part of the lecture about that does not say."
 NO_QUESTION = "I did not catch a question."
 
 _OPENINGS = ("In the lecture:", "The lecture says:", "Here is what was said:", "From the lecture:")
-_SENTENCE_END = re.compile(r"[.!?…][\"')\]]*$")
 
 
 def _tidy(text: str) -> str:
@@ -36,14 +33,3 @@ def overview(passages: list[Passage]) -> str:
     if len(parts) == 1:
         return first
     return f"{first} Central to it: {' and '.join(parts[1:])}."
-
-
-def ends_sentence(text: str) -> bool:
-    """Whether a punctuated text ends where its sentence ends."""
-    return bool(_SENTENCE_END.search(text))
-
-
-def is_punctuated(passages: list[Passage]) -> bool:
-    """Whether the recogniser wrote sentences; some write bare words."""
-    ended = sum(ends_sentence(passage.text) for passage in passages)
-    return ended * 4 >= len(passages)

@@ -71,6 +71,8 @@ def choose(scores: np.ndarray, question: Question, index: LectureIndex) -> list[
     chosen = [best]
     if question.wanted in (Wanted.TIME, Wanted.NUMBER) and not kind(best):
         chosen += [place for place in beside if kind(place)][:1]
+    if index.runs_on(best) and best + 1 < len(index):
+        chosen.append(best + 1)
     neighbours = sorted(
         (place for place in beside[:2] if abs(place - best) == 1), key=lambda place: -scores[place]
     )

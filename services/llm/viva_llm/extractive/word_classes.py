@@ -53,7 +53,10 @@ class WordClasses:
         return 1.0 if places else 0.4
 
     def _begins_year(self, first: str, second: str) -> bool:
-        return (first in self.year_head and second in self.year_tail) or (first, second) == ("two", "thousand")
+        return (first in self.year_head and second in self.year_tail) or (first, second) == (
+            "two",
+            "thousand",
+        )
 
     def reasons(self, words: list[str]) -> float:
         """1 if a reason is announced, else 0."""
