@@ -82,9 +82,12 @@ class Upstream:
             sent["Authorization"] = f"Bearer {self._api_key}"
         if json is not None:
             data, sent["Content-Type"] = orjson.dumps(json), "application/json"
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=between_s or self._between_s)
+        first_s = first_byte_s or self._first_byte_s
+        # The client's read timeout counts while the headers are waited for, too, so it must not undercut their time.
+        read_s = max(first_s, between_s or self._between_s)
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=read_s)
         try:
-            async with asyncio.timeout(first_byte_s or self._first_byte_s):
+            async with asyncio.timeout(first_s):
                 response = await self._session.request(
                     method,
                     self.base_url + path,
