@@ -43,6 +43,17 @@ def test_wav_files_become_one_wav_file(tmp_path):
         assert joined.readframes(150) == b"\1\0" * 100 + b"\2\0" * 50
 
 
+def test_a_streamed_wav_that_does_not_know_its_length_is_joined(tmp_path):
+    """A header that says "until the end" (all ones) counts what is there."""
+    recording = Recording()
+    for samples in (b"\1\0" * 100, b"\2\0" * 50):
+        data = bytearray(wav_of(samples))
+        data[4:8] = data[40:44] = b"\xff" * 4
+        recording.add(sentence(bytes(data), "wav"))
+    with wave.open(str(recording.save(tmp_path / "answer.wav"))) as joined:
+        assert joined.getnframes() == 150
+
+
 def test_the_ending_decides_the_format():
     """Upper case and .ogg are understood."""
     assert [format_of(Path(name)) for name in ("a.MP3", "b.ogg", "c.wav")] == ["mp3", "opus", "wav"]

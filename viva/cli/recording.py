@@ -57,12 +57,15 @@ class Recording:
 
 
 def join_wav(files: list[bytes]) -> bytes:
-    """One WAV file with the samples of all; they have to be alike in rate, width and channels."""
+    """One WAV file with the samples of all; they have to be alike in rate, width and channels.
+
+    A header's own count of samples is not believed: speech that is streamed has one that means "until the end".
+    """
     joined = io.BytesIO()
     with wave.open(joined, "wb") as out:
         for number, data in enumerate(files):
             with wave.open(io.BytesIO(data)) as sentence:
                 if number == 0:
-                    out.setparams(sentence.getparams())
+                    out.setparams(sentence.getparams()._replace(nframes=0))
                 out.writeframes(sentence.readframes(len(data)))
     return joined.getvalue()

@@ -1,0 +1,82 @@
+"""The command line as a process: exit statuses, and sentences instead of tracebacks."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PATIENCE_S = 60.0
+NOBODY = "http://127.0.0.1:9"
+
+
+def viva(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("VIVA_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "viva.cli", *arguments],
+        env={**clean, **environ},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("ask", "--lecture", "lec_1"),
+        ("ask", "--lecture", "lec_1", "--text", "a", "--audio", __file__),
+        ("upload", "no-such-file.wav"),
+        ("run", "--port", "0"),
+    ],
+    ids=["no such command", "no question", "two questions", "no such file", "no such port"],
+)
+def test_a_wrong_call_is_status_2(arguments):
+    """Usage errors say so on stderr and leave stdout empty."""
+    done = viva(*arguments)
+    assert done.returncode == 2
+    assert done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "arguments", [("status",), ("ask", "--lecture", "lec_1", "--text", "Who?"), ("upload", __file__)]
+)
+def test_nobody_there_is_one_sentence_and_status_1(arguments):
+    """Without a server: where it was looked for, how to start one, and the code."""
+    done = viva(*arguments, VIVA_URL=NOBODY)
+    assert done.returncode == 1
+    assert f"No Viva answers at {NOBODY}." in done.stderr
+    assert "make run" in done.stderr
+    assert "[server_unreachable]" in done.stderr
+    assert done.stdout == ""
+
+
+def test_models_without_a_connection_say_how_to_place_the_files_by_hand(tmp_path: Path):
+    """The sentence, the addresses, the paths; nothing half-fetched is left."""
+    done = viva("models", "--models-dir", str(tmp_path), "--hub", NOBODY)
+    assert done.returncode == 1
+    assert "by hand" in done.stderr
+    assert str(tmp_path / "whisper/base.en/model.bin") in done.stderr
+    assert "[models_unreachable]" in done.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_name_to_save_under_that_cannot_be_is_refused_before_anything_is_asked(tmp_path: Path):
+    """The ending is looked at first: an answer that could not be saved is not asked for."""
+    arguments = ("--lecture", "lec_1", "--text", "Who?", "--save", str(tmp_path / "answer.flac"))
+    done = viva("ask", *arguments, VIVA_URL=NOBODY)
+    assert done.returncode == 1
+    assert ".mp3" in done.stderr
+    assert "No Viva" not in done.stderr
+
+
+def test_help_lists_every_command():
+    """The overview names each command that the README promises."""
+    text = viva("--help").stdout
+    assert all(command in text for command in ("run", "demo", "upload", "ask", "status", "models"))

@@ -1,0 +1,90 @@
+"""The commands against the real stack: what goes to stdout, what to stderr, what is saved."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from viva.cli.ask import lecture_id_of
+from viva.client import VivaClient
+from viva.errors import NotFound
+
+PATIENCE_S = 180.0
+QUESTION = "Who made the first integrated circuit?"
+
+
+@pytest.fixture
+def viva(url, family):
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "viva.cli", *arguments],
+            env={**family.environ, "VIVA_URL": url},
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    return call
+
+
+def test_upload_prints_the_id_alone_on_stdout(viva, client: VivaClient, spoken):
+    """The id can be used in a script; the progress goes to stderr."""
+    done = viva("upload", str(spoken.question), "--title", "A question")
+    assert done.returncode == 0, done.stderr
+    lecture = client.lecture(done.stdout.strip())
+    assert (lecture.title, lecture.status) == ("A question", "ready")
+    assert "100%" in done.stderr
+
+
+def test_ask_with_json_prints_the_events_and_nothing_else(viva, lecture, spoken):
+    """Each line of stdout is an event, and the last is `done`."""
+    done = viva("ask", "--lecture", lecture.lecture_id, "--audio", str(spoken.question), "--json")
+    assert done.returncode == 0, done.stderr
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [events[0]["type"], events[-1]["type"]] == ["transcript", "done"]
+
+
+def test_ask_prints_and_saves_the_answer_and_says_how_to_go_on(viva, client: VivaClient, lecture, tmp_path):
+    """Question, answer and citation on stdout; the sound in the file, in the format that its name asks for."""
+    saved = tmp_path / "answer.wav"
+    done = viva("ask", "--lecture", lecture.lecture_id, "--text", QUESTION, "--save", str(saved))
+    assert done.returncode == 0, done.stderr
+    assert QUESTION in done.stdout
+    assert "kilby" in done.stdout.lower()
+    assert "Rests on" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert saved.read_bytes()[:4] == b"RIFF"
+    assert saved.stat().st_size > 10_000
+    session = done.stderr.partition("--session ")[2].strip()
+    assert len(client.session(session).turns) == 1
+
+
+def test_ask_uploads_a_recording_first(viva, spoken):
+    """A file in the place of the id is uploaded and waited for."""
+    done = viva("ask", "--lecture", str(spoken.question), "--text", "Which circuit?", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["type"] == "done"
+
+
+def test_ask_about_a_lecture_that_is_not_there_is_an_error_with_its_code(viva, stack):
+    """What the server says, its code, status 1, nothing on stdout."""
+    done = viva("ask", "--lecture", "lec_00000000000000000000000000000000", "--text", QUESTION)
+    assert done.returncode == 1
+    assert "not_found" in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_path_that_is_not_there_is_not_taken_for_an_id(client: VivaClient):
+    """A misspelt file name is said to be one."""
+    with pytest.raises(NotFound, match="no file"):
+        lecture_id_of(client, "recordings/lectur.wav")
+
+
+def test_status_names_the_engines(viva, stack):
+    """A line for each stage, with the engine and why."""
+    done = viva("status")
+    assert done.returncode == 0
+    for engine in ("pocketsphinx", "extractive", "flite"):
+        assert engine in done.stdout
