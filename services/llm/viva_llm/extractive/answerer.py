@@ -147,7 +147,9 @@ class _Turn:
 
     def _quoted(self, scores: np.ndarray, coverage: np.ndarray) -> Answer:
         chosen = choose(scores, self._question, self._index)
-        passages = [self._index.passages[place] for place in sorted(chosen)]
+        best = chosen[0]  # said first: the listener waits for it; then what carries on from it
+        spoken = [best, *sorted(chosen[1:], key=lambda place: (place != best + 1, place))]
+        passages = [self._index.passages[place] for place in spoken]
         numbers = tuple(self._index.passages[place].number for place in chosen)
         return Answer(phrasing.quote(passages, self._turn), numbers, float(coverage[chosen[0]]))
 
