@@ -103,8 +103,8 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture
 async def decoder() -> AsyncIterator[Decoder]:
-    """A decoder with one spare child."""
-    async with Decoder(spares=1) as opened:
+    """A started decoder."""
+    async with Decoder() as opened:
         yield opened
 
 
@@ -116,6 +116,10 @@ usage = os.wait4(worker.pid, 0)[2]
 sys.stderr.write(f"[{usage.ru_utime + usage.ru_stime}, {usage.ru_maxrss}]")
 sys.stderr.flush()
 """
+
+
+PYTHON = (sys.executable, "-P", "-S", "-c")
+WORKER = "from viva.audio import worker; worker.prepare(); worker.serve()"
 
 
 @dataclass(frozen=True)
@@ -140,18 +144,7 @@ def work() -> Callable[..., Outcome]:
         job = Job(action=action, path=str(path), max_duration_s=max_duration_s, **fields)
         paths = [str(Path(__file__).parents[2]), *filter(None, sys.path)]
         with subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-S",
-                "-c",
-                MEASURE,
-                sys.executable,
-                "-P",
-                "-S",
-                "-m",
-                "viva.audio.worker",
-            ],
+            [*PYTHON, MEASURE, *PYTHON, WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,11 +1,10 @@
-"""The children of a decoder: started ahead, limited, and never left behind."""
+"""The children of a decoder: limited, alone with their recording, and never left behind."""
 
 import asyncio
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,11 +15,25 @@ from viva.audio import AudioLimits, Decoder
 from viva.errors import AudioRejected
 
 LIMITS = AudioLimits(max_duration_s=3_600)
+ROOT = Path(__file__).parents[2]
 
 
-def children() -> list[int]:
-    """The ids of this process's children, zombies included."""
-    return [child.pid for child in psutil.Process().children()]
+@pytest.fixture
+def long(silent_flac: Callable, tmp_path: Path) -> Path:
+    """A recording of 50 minutes: its decoding is never finished before the test is."""
+    path = tmp_path / "long"
+    path.write_bytes(silent_flac(3_000, declared=0))
+    return path
+
+
+def descendants() -> list[psutil.Process]:
+    """Every process under this one, zombies included."""
+    return psutil.Process().children(recursive=True)
+
+
+def open_files(process: psutil.Process) -> dict[int, str]:
+    """What each of its descriptors is."""
+    return {int(fd.name): str(fd.readlink()) for fd in Path(f"/proc/{process.pid}/fd").iterdir()}
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -30,124 +43,139 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_spare_serves_the_next_job_and_is_replaced(recording: Callable) -> None:
-    """The child that was started ahead does the work, ends, and another takes its place."""
-    before = set(children())
-    async with Decoder(spares=1) as decoder:
-        (spare,) = set(children()) - before
-        await decoder.inspect(recording("wav"), LIMITS)
-        assert not psutil.pid_exists(spare)
-        await until(lambda: len(set(children()) - before) == 1)
-        (second,) = set(children()) - before
-        assert second != spare
-    assert set(children()) == before
-
-
-async def test_a_spare_that_died_waiting_is_passed_over(recording: Callable) -> None:
-    """A spare killed while idle costs no job."""
-    before = set(children())
-    async with Decoder(spares=1) as decoder:
-        (spare,) = set(children()) - before
-        os.kill(spare, signal.SIGKILL)
-        await until(lambda: not decoder._spares[0].alive)
-        assert (await decoder.inspect(recording("wav"), LIMITS)).codec == "pcm_s16le"
-
-
-async def test_nothing_is_left_after_close(
-    recording: Callable, silent_flac: Callable, tmp_path: Path
+async def test_an_answer_means_that_the_child_is_gone(
+    recording: Callable, decoder: Decoder, long: Path
 ) -> None:
-    """Closing ends idle children and those in the middle of a job, and reaps them."""
-    before = set(children())
-    (tmp_path / "long").write_bytes(silent_flac(3_000, declared=0))
-    async with Decoder(spares=2) as decoder:
-        blocks = decoder.decode(tmp_path / "long", LIMITS)
-        await anext(blocks)
-    assert set(children()) == before
-    with pytest.raises(AudioRejected):
-        async for _ in blocks:
-            pass
+    """Once a job is done, early or late, its child has ended and been reaped."""
+    idle = descendants()
+    await decoder.inspect(recording("wav"), LIMITS)
+    assert descendants() == idle
+    blocks = decoder.decode(long, LIMITS)
+    await anext(blocks)
+    assert len(descendants()) == len(idle) + 1
+    await blocks.aclose()
+    assert descendants() == idle
+
+
+async def test_nothing_is_left_after_close(recording: Callable, long: Path) -> None:
+    """Closing ends idle processes and those in the middle of a job, and reaps them."""
+    before = descendants()
+    async with Decoder() as decoder:
+        blocks = [decoder.decode(long, LIMITS) for _ in range(3)]
+        await asyncio.gather(*(anext(each) for each in blocks))
+        assert len(descendants()) == len(before) + 4
+    assert descendants() == before
+    for each in blocks:
+        await each.aclose()
     with pytest.raises(RuntimeError):
         await decoder.inspect(recording("wav"), LIMITS)
 
 
-async def test_closing_the_iterator_kills_the_child(silent_flac: Callable, tmp_path: Path) -> None:
-    """A consumer that stops early stops the work done for it."""
-    before = set(children())
-    (tmp_path / "long").write_bytes(silent_flac(3_000, declared=0))
-    async with Decoder(spares=0) as decoder:
-        blocks = decoder.decode(tmp_path / "long", LIMITS)
-        await anext(blocks)
-        assert len(set(children()) - before) == 1
-        await blocks.aclose()
-        assert set(children()) == before
+async def test_a_decoder_that_was_never_started_can_be_closed() -> None:
+    """Closing what has not begun is no error."""
+    await Decoder().close()
 
 
-async def test_cancelling_kills_the_child(silent_flac: Callable, tmp_path: Path) -> None:
+async def test_cancelling_kills_the_child(decoder: Decoder, long: Path) -> None:
     """A cancelled task leaves no child at work."""
-    before = set(children())
-    (tmp_path / "long").write_bytes(silent_flac(3_000, declared=0))
-    async with Decoder(spares=0) as decoder:
+    idle = descendants()
 
-        async def listen() -> None:
-            async for _ in decoder.decode(tmp_path / "long", LIMITS):
-                await asyncio.sleep(0.05)
+    async def listen() -> None:
+        async for _ in decoder.decode(long, LIMITS):
+            await asyncio.sleep(0.05)
 
-        task = asyncio.create_task(listen())
-        await until(lambda: len(set(children()) - before) == 1)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        await until(lambda: set(children()) == before)
+    task = asyncio.create_task(listen())
+    await until(lambda: len(descendants()) == len(idle) + 1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: descendants() == idle)
 
 
-async def test_a_slow_reader_holds_the_child_back(silent_flac: Callable, tmp_path: Path) -> None:
-    """Samples that nobody takes are not decoded: the child waits at the pipe and its memory stays as it is."""
-    before = set(children())
-    (tmp_path / "long").write_bytes(silent_flac(3_000, declared=0))
-    async with Decoder(spares=0) as decoder:
-        blocks = decoder.decode(tmp_path / "long", LIMITS)
-        await anext(blocks)
-        child = psutil.Process((set(children()) - before).pop())
-        await until(lambda: child.status() == psutil.STATUS_SLEEPING)
-        spent = child.cpu_times().user
-        await asyncio.sleep(0.3)
-        assert child.cpu_times().user == spent
-        assert child.memory_info().rss < 200e6
-        await blocks.aclose()
+async def test_a_child_that_does_not_answer_is_killed_too(decoder: Decoder, long: Path) -> None:
+    """A child that hangs in the middle of its work is gone when its time is over."""
+    idle = descendants()
+    blocks = decoder.decode(long, AudioLimits(max_duration_s=3_600, decode_timeout_s=1.0))
+    await anext(blocks)
+    (child,) = set(descendants()) - set(idle)
+    child.suspend()
+    with pytest.raises(AudioRejected, match="too long to read"):
+        async for _ in blocks:
+            pass
+    assert descendants() == idle
 
 
-async def test_a_child_that_dies_is_a_refusal(silent_flac: Callable, tmp_path: Path) -> None:
+async def test_a_slow_reader_holds_the_child_back(decoder: Decoder, long: Path) -> None:
+    """Samples that nobody takes are not decoded: the child waits at the socket and its memory stays as it is."""
+    idle = descendants()
+    blocks = decoder.decode(long, LIMITS)
+    await anext(blocks)
+    (child,) = set(descendants()) - set(idle)
+    await until(lambda: child.status() == psutil.STATUS_SLEEPING)
+    spent = child.cpu_times().user
+    await asyncio.sleep(0.3)
+    assert child.cpu_times().user == spent
+    assert child.memory_info().rss < 200e6
+    await blocks.aclose()
+
+
+async def test_a_child_that_dies_is_a_refusal(decoder: Decoder, long: Path) -> None:
     """A child killed in the middle of a job becomes AudioRejected, and the decoder serves the next one."""
-    before = set(children())
-    (tmp_path / "long").write_bytes(silent_flac(3_000, declared=0))
-    async with Decoder(spares=0) as decoder:
-        blocks = decoder.decode(tmp_path / "long", LIMITS)
-        await anext(blocks)
-        os.kill((set(children()) - before).pop(), signal.SIGKILL)
-        with pytest.raises(AudioRejected):
-            async for _ in blocks:
-                pass
-        assert (await decoder.inspect(tmp_path / "long", LIMITS)).duration_s > 2_900
+    idle = descendants()
+    blocks = decoder.decode(long, LIMITS)
+    await anext(blocks)
+    (child,) = set(descendants()) - set(idle)
+    child.kill()
+    with pytest.raises(AudioRejected, match="beyond repair"):
+        async for _ in blocks:
+            pass
+    assert (await decoder.inspect(long, LIMITS)).duration_s > 2_900
 
 
-async def test_time_is_limited(silent_flac: Callable, tmp_path: Path) -> None:
+async def test_a_child_ended_by_its_limit_took_too_long(decoder: Decoder, long: Path) -> None:
+    """What the system does to a child that computes too long is told apart from another death."""
+    idle = descendants()
+    blocks = decoder.decode(long, LIMITS)
+    await anext(blocks)
+    (child,) = set(descendants()) - set(idle)
+    child.send_signal(signal.SIGXCPU)
+    with pytest.raises(AudioRejected, match="too long to read"):
+        async for _ in blocks:
+            pass
+
+
+async def test_time_is_limited(decoder: Decoder, long: Path) -> None:
     """A recording that takes longer than the limit to read is refused, and its child is gone."""
-    before = set(children())
-    (tmp_path / "long").write_bytes(silent_flac(3_500, declared=0))
-    async with Decoder(spares=0) as decoder:
-        limits = AudioLimits(max_duration_s=3_600, inspect_timeout_s=0.001, decode_timeout_s=0.001)
-        with pytest.raises(AudioRejected, match="too long to read"):
-            await decoder.inspect(tmp_path / "long", limits)
-        with pytest.raises(AudioRejected, match="too long to read"):
-            [block async for block in decoder.decode(tmp_path / "long", limits)]
-        assert set(children()) == before
+    idle = descendants()
+    limits = AudioLimits(max_duration_s=3_600, inspect_timeout_s=0.001, decode_timeout_s=0.001)
+    with pytest.raises(AudioRejected, match="too long to read"):
+        await decoder.inspect(long, limits)
+    with pytest.raises(AudioRejected, match="too long to read"):
+        [block async for block in decoder.decode(long, limits)]
+    assert descendants() == idle
+
+
+async def test_no_more_work_at_once_than_allowed(recording: Callable) -> None:
+    """Twenty jobs at once are all served, by no more than three children at a time."""
+    most = 0
+    async with Decoder(max_children=3) as decoder:
+        idle = len(descendants())
+
+        async def work() -> None:
+            nonlocal most
+            await decoder.inspect(recording("webm"), LIMITS)
+            blocks = decoder.decode(recording("webm"), LIMITS)
+            assert await anext(blocks)
+            most = max(most, len(descendants()) - idle)
+            await blocks.aclose()
+
+        await asyncio.gather(*(work() for _ in range(20)))
+    assert 1 <= most <= 3
 
 
 def test_cpu_time_is_limited_in_the_child_itself() -> None:
     """Even with no parent watching, a child that computes too long is ended by the system."""
-    ended = subprocess.run(
-        [sys.executable, "-c", BUSY], cwd=Path(__file__).parents[2], check=False, timeout=60
-    )
+    ended = subprocess.run([sys.executable, "-c", BUSY], cwd=ROOT, check=False, timeout=60)
     assert ended.returncode == -signal.SIGXCPU
 
 
@@ -192,45 +220,41 @@ except OSError:
 def test_a_child_can_open_one_file_and_no_other() -> None:
     """Whatever a recording talks FFmpeg into, the system lets the child open nothing but the recording."""
     told = subprocess.run(
-        [sys.executable, "-c", CURIOUS],
-        cwd=Path(__file__).parents[2],
-        check=True,
-        capture_output=True,
-        timeout=60,
+        [sys.executable, "-c", CURIOUS], cwd=ROOT, check=True, capture_output=True, timeout=60
     )
     assert told.stdout == b"refused\n"
 
 
-PARENT = """
-import asyncio, sys
-from pathlib import Path
-from viva.audio import AudioLimits, Decoder
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_a_child_holds_its_own_socket_and_recording_only(decoder: Decoder, long: Path) -> None:
+    """Of several children at work none can see another's socket, a lifeline, or the way to fork more."""
+    idle = descendants()
+    blocks = [decoder.decode(long, LIMITS) for _ in range(4)]
+    await asyncio.gather(*(anext(each) for each in blocks))
+    sockets = set()
+    for child in set(descendants()) - set(idle):
+        opened = open_files(child)
+        assert set(opened) == {0, 1, 2, 3, 4}
+        assert opened[0] == opened[1]
+        assert opened[2] == os.devnull
+        assert opened[3] == opened[4] == str(long)
+        sockets.add(opened[0])
+    assert len(sockets) == 4
+    for each in blocks:
+        await each.aclose()
 
-async def main():
-    decoder = Decoder(spares=2)
-    await decoder.start()
-    blocks = decoder.decode(Path(sys.argv[1]), AudioLimits(max_duration_s=3600))
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+async def test_the_limits_are_set_on_a_child_at_work(decoder: Decoder, long: Path) -> None:
+    """A forked child runs under limits of its own, not under those of the process it came from."""
+    idle = descendants()
+    blocks = decoder.decode(long, AudioLimits(max_duration_s=3_600, decode_timeout_s=7.0))
     await anext(blocks)
-    print("ready", flush=True)
-    await asyncio.sleep(60)
-
-asyncio.run(main())
-"""
-
-
-def test_children_die_with_their_parent(silent_flac: Callable, tmp_path: Path) -> None:
-    """A parent killed outright takes its children with it, idle and at work."""
-    (tmp_path / "long").write_bytes(silent_flac(3_000, declared=0))
-    with subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(tmp_path / "long")],
-        stdout=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-    ) as parent:
-        assert parent.stdout.readline() == b"ready\n"
-        orphans = psutil.Process(parent.pid).children(recursive=True)
-        assert len(orphans) >= 2
-        parent.kill()
-    deadline = time.monotonic() + 20
-    while any(orphan.is_running() and orphan.status() != psutil.STATUS_ZOMBIE for orphan in orphans):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    (child,) = set(descendants()) - set(idle)
+    assert child.rlimit(psutil.RLIMIT_NOFILE) == (5, 5)
+    assert child.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
+    assert child.rlimit(psutil.RLIMIT_CORE) == (0, 0)
+    assert child.rlimit(psutil.RLIMIT_CPU) == (8, 9)
+    added = child.rlimit(psutil.RLIMIT_AS)[0] - child.parent().memory_info().vms
+    assert added == pytest.approx(LIMITS.max_memory_bytes, rel=0.05)
+    await blocks.aclose()

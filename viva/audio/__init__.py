@@ -4,8 +4,8 @@
         info = await decoder.inspect(path, limits)
         async for block in decoder.decode(path, limits): ...
 
-The names are loaded on first use: the decoder's child process is `python -m viva.audio.worker`, which
-runs this file too and must not pay for asyncio before it can begin.
+The names are loaded on first use: the process that the decoder's children are forked from runs this file
+too, and should hold no more than they need.
 """
 
 from importlib import import_module

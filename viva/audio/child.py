@@ -1,62 +1,41 @@
-"""One child process of the decoder, seen from its parent."""
+"""One child process of the decoder, seen from the service."""
 
 import asyncio
 import contextlib
 import json
-import os
 import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from pathlib import Path
+import socket
 
-import viva
-from viva.audio.job import ERROR, HEADER, MAX_BLOCK_BYTES, MISSING, Job
-from viva.errors import AudioRejected, AudioTooLong
+from viva.audio.job import ERROR, HEADER, MAX_BLOCK_BYTES, MISSING, STATUS, Job
+from viva.errors import AudioRejected, AudioTooLong, Overloaded
 
 
 class Child:
-    """A started worker: takes one job, gives its answer frame by frame, and is gone when stopped."""
+    """A worker with its one job: gives its answer frame by frame, and is gone when stopped.
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._reading = asyncio.Lock()
-        self._stopping: asyncio.Task | None = None
+    Samples that nobody reads stay in the socket, which is full after about 200 KB: then the worker waits.
+    """
 
-    @classmethod
-    async def start(cls) -> "Child":
-        """Start a worker. It loads its libraries on its own and waits for its job."""
-        # The child sees the import path and nothing else of the environment: no keys, no settings.
-        path = [str(Path(viva.__file__).parent.parent), *filter(None, sys.path)]
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-S", "-m", "viva.audio.worker"),
-            stdin=PIPE,
-            stdout=PIPE,
-            stderr=DEVNULL,
-            env={"PYTHONPATH": os.pathsep.join(path)},
-        )
-        return cls(process)
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether it can still be given a job."""
-        return self._process.returncode is None
+    def __init__(self, answers: socket.socket, lifeline: socket.socket) -> None:
+        self._answers = answers
+        self._lifeline = lifeline
+        answers.setblocking(False)
+        lifeline.setblocking(False)
 
     def give(self, job: Job) -> None:
-        """Hand over the job."""
-        self._process.stdin.write(job.to_line())
+        """Hand over the job: before the child is there, for it fits into the socket."""
+        self._answers.sendall(job.to_line())
 
     async def read(self) -> tuple[bytes, bytes]:
-        """The next frame: its kind and payload. Raises AudioRejected when the child has died."""
+        """The next frame: its kind and payload.
+
+        Raises what the worker says, AudioRejected when it has died, and Overloaded when it has vanished
+        with the process it was forked from, which is not the recording's fault.
+        """
         try:
-            async with self._reading:
-                kind, length = HEADER.unpack(await self._process.stdout.readexactly(HEADER.size))
-                payload = await self._process.stdout.readexactly(min(length, MAX_BLOCK_BYTES))
-        except (asyncio.IncompleteReadError, ConnectionError):
+            kind, length = HEADER.unpack(await self._read_exactly(HEADER.size))
+            payload = await self._read_exactly(min(length, MAX_BLOCK_BYTES))
+        except (EOFError, ConnectionError):
             raise await self._died() from None
         if kind == ERROR:
             raise _as_error(json.loads(payload))
@@ -64,26 +43,38 @@ class Child:
             raise FileNotFoundError("the recording to read is not there")
         return kind, payload
 
-    async def _died(self) -> AudioRejected:
-        if await self._process.wait() == -signal.SIGXCPU:
+    async def _read_exactly(self, size: int) -> bytes:
+        loop = asyncio.get_running_loop()
+        read = bytearray(size)
+        unread = memoryview(read)
+        while unread:
+            got = await loop.sock_recv_into(self._answers, unread)
+            if not got:
+                raise EOFError
+            unread = unread[got:]
+        return bytes(read)
+
+    async def _died(self) -> AudioRejected | Overloaded:
+        status = b""
+        with contextlib.suppress(ConnectionError):
+            status = await asyncio.get_running_loop().sock_recv(self._lifeline, STATUS.size)
+        if not status:
+            return Overloaded("Reading the recording was interrupted; try again.")
+        if STATUS.unpack(status)[0] == -signal.SIGXCPU:
             return took_too_long()
         return AudioRejected("The recording could not be read: reading it failed beyond repair.")
 
     async def stop(self) -> None:
-        """Kill it if it still runs, and wait until nothing of it is left. May be called more than once."""
-        if self._stopping is None:
-            self._stopping = asyncio.create_task(self._stop())
-        await asyncio.shield(self._stopping)
+        """Kill it if it still runs, and wait until nothing of it is left."""
+        with contextlib.suppress(OSError):  # it is gone already
+            self._lifeline.shutdown(socket.SHUT_WR)
+            while await asyncio.get_running_loop().sock_recv(self._lifeline, STATUS.size):
+                pass
 
-    async def _stop(self) -> None:
-        if self.alive:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        self._process.stdin.close()
-        async with self._reading:
-            # What is left in the pipe is read so that its transport sees the end and closes.
-            await self._process.stdout.read()
-        await self._process.wait()
+    def close(self) -> None:
+        """Let go of it: it is killed, but not waited for."""
+        self._answers.close()
+        self._lifeline.close()
 
 
 def took_too_long() -> AudioRejected:

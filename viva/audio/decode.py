@@ -1,15 +1,14 @@
 """Reading recordings that may be anything: each is opened by a child process with limits.
 
 FFmpeg reads dozens of formats and is fed by strangers, so it never runs in a service's own process. A
-child serves one file and ends; a few started ones wait, because loading FFmpeg takes longer than reading
-a question does.
+child serves one file and ends. It is forked from a process that has FFmpeg loaded already, because loading
+it takes fifty times longer than reading a question does (docs/decisions/0004-decoding.md).
 """
 
 import asyncio
 import contextlib
 import json
 import time
-from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Self
@@ -17,36 +16,34 @@ from typing import Self
 from viva.audio.child import Child, took_too_long
 from viva.audio.info import AudioInfo, AudioLimits
 from viva.audio.job import DONE, Job
+from viva.audio.template import Template
 
 
 class Decoder:
     """Inspects and decodes recordings in child processes; one for each service, opened in its lifespan.
 
-    `spares` children are kept started and idle (about 35 MB each, mostly shared); at most `max_children`
-    work at once, and more callers than that wait.
+    One more process waits to be forked into children (about 35 MB, which they share); should it die, the
+    next job starts another, and jobs at work raise Overloaded. At most `max_children` work at once, and
+    more callers than that wait.
     """
 
-    def __init__(self, *, spares: int = 2, max_children: int = 32) -> None:
-        self._wanted = spares
-        self._spares: deque[Child] = deque()
-        self._busy: set[Child] = set()
+    def __init__(self, *, max_children: int = 32) -> None:
+        self._template: Template | None = None
+        self._changing = asyncio.Lock()
         self._slots = asyncio.Semaphore(max_children)
-        self._refilling: asyncio.Task | None = None
         self._closed = False
 
     async def start(self) -> None:
-        """Start the spare children."""
-        self._refill()
-        await self._refilling
+        """Start the process that is forked into children. Raises RuntimeError when it does not come up."""
+        async with self._changing:
+            self._template = await Template.start()
 
     async def close(self) -> None:
         """Stop every child, those at work included, and wait until they are gone."""
         self._closed = True
-        if self._refilling is not None:
-            await asyncio.gather(self._refilling, return_exceptions=True)
-        children = [*self._spares, *self._busy]
-        self._spares.clear()
-        await asyncio.gather(*(child.stop() for child in children))
+        async with self._changing:
+            if self._template is not None:
+                await self._template.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -56,7 +53,7 @@ class Decoder:
         await self.close()
 
     async def inspect(self, path: Path, limits: AudioLimits) -> AudioInfo:
-        """Look at a recording. Raises AudioRejected (with its code), AudioTooLong or FileNotFoundError."""
+        """Look at a recording. Raises AudioRejected (with its code), AudioTooLong, FileNotFoundError or Overloaded."""
         job = _job("inspect", path, limits, limits.inspect_timeout_s)
         async with self._child(job) as child:
             try:
@@ -100,42 +97,23 @@ class Decoder:
     @contextlib.asynccontextmanager
     async def _child(self, job: Job) -> AsyncIterator[Child]:
         async with self._slots:
-            child = await self._take()
+            template, child = await self._fork(job)
             try:
-                child.give(job)
                 yield child
             finally:
-                await asyncio.shield(self._end(child))
+                await asyncio.shield(template.reclaim(child))
 
-    async def _take(self) -> Child:
-        if self._closed:
-            raise RuntimeError("the decoder is closed")
-        while self._spares:
-            child = self._spares.popleft()
-            self._busy.add(child)
-            if child.alive:
-                return child
-            await self._end(child)
-        child = await Child.start()
-        self._busy.add(child)
-        return child
-
-    async def _end(self, child: Child) -> None:
-        await child.stop()
-        self._busy.discard(child)
-        self._refill()
-
-    def _refill(self) -> None:
-        # Only once a job is done: starting a spare takes a core for a moment, which the job wants.
-        if not self._closed and (self._refilling is None or self._refilling.done()):
-            self._refilling = asyncio.create_task(self._start_spares())
-
-    async def _start_spares(self) -> None:
-        with contextlib.suppress(
-            OSError
-        ):  # the next job starts its own child, and reports it if that fails too
-            while len(self._spares) < self._wanted and not self._closed:
-                self._spares.append(await Child.start())
+    async def _fork(self, job: Job) -> tuple[Template, Child]:
+        async with self._changing:
+            if self._closed:
+                raise RuntimeError("the decoder is closed")
+            if self._template is not None:
+                with contextlib.suppress(ConnectionError):
+                    return self._template, self._template.fork(job)
+                await self._template.close()
+                self._template = None
+            self._template = await Template.start()
+            return self._template, self._template.fork(job)
 
 
 def _job(

@@ -3,6 +3,7 @@
 Down the child's stdin goes one line of JSON, the job. Up its stdout come frames: one byte that says the
 kind, the length of the payload as a little-endian 32-bit number, the payload. An inspection ends with
 INFO, a decoding with DONE, either may end with ERROR or MISSING; a child that ends without one of them has died.
+How it ended is told by the process that it was forked from, as a STATUS on the child's lifeline.
 """
 
 import json
@@ -16,6 +17,7 @@ ERROR = b"E"  # {"code", "message"} as JSON
 MISSING = b"M"  # no such file, which is the caller's mistake and not the recording's
 
 HEADER = struct.Struct("<cI")
+STATUS = struct.Struct("<i")  # as in subprocess: the exit code, or minus the number of the signal
 MAX_BLOCK_BYTES = 64 * 1024
 
 

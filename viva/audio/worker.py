@@ -1,17 +1,14 @@
-"""The decoder's child process: `python -m viva.audio.worker` reads one job, answers it and ends.
+"""What the decoder's child process does: read one job, answer it within its limits, and end.
 
-It is started before there is a job and waits on stdin, so that a job does not wait for the imports. It
-ends with its parent: an idle one reads the end of stdin, a busy one finds its stdout closed.
+`prepare` runs before there is a job, in the process that the children are forked from (see forker), so that
+no job waits for the imports. A child ends with the service: at work it finds its stdout closed.
 """
 
 import contextlib
 import io
 import json
-import os
 import resource
-import signal
 import struct
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -28,34 +25,36 @@ from viva.errors import AudioRejected, InvalidRequest
 OPEN_FILES = 5  # stdin, stdout, stderr, the recording, and the copy of its descriptor that FFmpeg makes
 
 
-def main() -> None:
-    """Serve one job from stdin to stdout."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C at a terminal reaches us too; the parent decides
-    av.logging.set_level(None)
-    _warm_up()
-    line = sys.stdin.buffer.readline()
-    if not line.endswith(b"\n"):
-        return
-    job = Job.from_line(line)
-    _limit(job)
-    out = open(1, "wb", closefd=False)  # noqa: SIM115 - as long as the process
-    try:
-        for part in _answer(job):
-            out.write(part)
-            out.flush()
-    except BrokenPipeError:
-        os._exit(1)  # nobody listens any more
-
-
-def _warm_up() -> None:
+def prepare() -> None:
     """Take a tenth of a second of silence all the way, so that every library is loaded before files are forbidden."""
+    av.logging.set_level(None)
     silence = struct.pack(">4s5I", b".snd", 24, 1600, 3, 8000, 1) + bytes(
         1600
     )  # Sun's .au: 16 bit, 8 kHz, mono
     with av.open(io.BytesIO(silence)) as container:
+        container.streams.audio[0].codec_context.thread_count = 1
         resampler = av.AudioResampler("s16", "mono", 16_000)
         for decoded in [*container.decode(audio=0), None]:
             resampler.resample(decoded)
+
+
+def serve() -> None:
+    """Serve one job from stdin to stdout."""
+    with open(0, "rb", closefd=False) as asked:
+        line = asked.readline()
+    if not line.endswith(b"\n"):
+        return
+    job = Job.from_line(line)
+    _limit(job)
+    with contextlib.suppress(BrokenPipeError), open(1, "wb", buffering=0, closefd=False) as out:
+        for part in _answer(job):
+            _write(out, part)
+
+
+def _write(out: io.RawIOBase, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[out.write(left) :]
 
 
 def _answer(job: Job) -> Iterator[bytes]:
@@ -114,7 +113,3 @@ def _address_space_bytes() -> int:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
         return 256 * 1024 * 1024
-
-
-if __name__ == "__main__":
-    main()

@@ -41,7 +41,7 @@ async def run_replica(redis_url: str, asr_url: str, settings: LectureSettings) -
     async with AsyncExitStack() as stack:
         session = await stack.enter_async_context(client_session())
         redis = await stack.enter_async_context(connect(redis_url))
-        decoder = await stack.enter_async_context(Decoder(spares=1))
+        decoder = await stack.enter_async_context(Decoder())
         objects = ObjectStore.open(
             settings.object_store_url, s3_endpoint=settings.s3_endpoint, registry=registry
         )

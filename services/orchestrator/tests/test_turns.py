@@ -50,7 +50,7 @@ async def turns_on(servers: StageServers, redis_client, tmp_path, **changes):
     settings = Settings(**(urls | changes))
     metrics = ServiceMetrics()
     sessions = Sessions(redis_client, ObjectStore.open(str(tmp_path)), expiry_s=60)
-    async with client_session() as session, Decoder(spares=1) as decoder:
+    async with client_session() as session, Decoder() as decoder:
         parts = TurnParts(settings, Stages(settings, session), sessions, OneLecture(), decoder)
         yield Turns(settings, parts, TurnMetrics(metrics)), parts, metrics
 

@@ -36,17 +36,17 @@ class GttsEngine:
     def __init__(self, settings: TTSSettings, bridge: Bridge) -> None:
         self._settings = settings
         self._bridge = bridge
-        self._decoder = Decoder(spares=1)
+        self._decoder = Decoder()
         self.model = f"translate.google.{settings.gtts_tld}"
         self.voices = [Voice(settings.gtts_lang, settings.gtts_lang, "female", "Google's web voice")]
         self.default_voice = settings.gtts_lang
 
     async def start(self) -> None:
-        """Starts a spare decoder."""
+        """Starts the decoder."""
         await self._decoder.start()
 
     async def close(self) -> None:
-        """Stops the decoders."""
+        """Stops the decoder."""
         await self._decoder.close()
 
     async def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
