@@ -1,14 +1,21 @@
 """Work that ends when its client leaves, before the response has begun and while it streams."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import AsyncExitStack
+from typing import Any, TypeVar
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from viva.errors import VivaError
+
 Result = TypeVar("Result")
+
+# The status of a response to somebody who has left. Nobody sees it; the log and the metrics do.
+CLIENT_LEFT = 499
 
 
 class ClientLeft(Exception):
@@ -39,15 +46,29 @@ async def _until_left(request: Request) -> None:
 
 
 class ClosingResponse(StreamingResponse):
-    """A stream whose async generator is closed as soon as the response ends, however it ends.
+    """A stream that gives back what it holds when it ends, is cut, or its client leaves.
 
-    Starlette cancels the sending when the client leaves, but a generator that waits in its `yield` just then would be
-    left to the garbage collector, and its work with it.
+    Starlette cancels the sending when the client leaves, but a generator that waits in its `yield` just then, or has
+    not begun, would be left to the garbage collector, and its work with it. What must be closed in any case is `held`.
     """
 
+    def __init__(self, body: AsyncGenerator[bytes], *, held: AsyncExitStack, **options: Any) -> None:
+        super().__init__(body, **options)
+        self._held = held
+        # Proxies must not collect a stream before they pass it on, nor keep it.
+        self.headers.setdefault("cache-control", "no-store")
+        self.headers.setdefault("x-accel-buffering", "no")
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the items, then let the generator clean up."""
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self.body_iterator.aclose()
+        """Sends the stream.
+
+        When it breaks off with an error of ours, nothing more is sent: without the last message the server closes the
+        connection, so that the client sees a broken transfer instead of a short one.
+        """
+        async with self._held:
+            try:
+                await super().__call__(scope, receive, send)
+            except VivaError as error:
+                structlog.get_logger().warning("response cut", code=error.code, reason=error.message)
+            finally:
+                await self.body_iterator.aclose()

@@ -41,7 +41,6 @@ class ServiceSettings(BaseSettings):
         description="Seconds that running requests get to end after SIGTERM",
     )
 
-
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_sources: object

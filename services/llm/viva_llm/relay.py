@@ -1,10 +1,6 @@
 """The two forms of a response: a stream of events, or the whole answer as one object."""
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from viva.errors import VivaError
 from viva.service.requests import current_request_id
@@ -46,22 +42,3 @@ async def whole(answer: GivenAnswer, answer_id: str) -> dict:
         usage = delta.usage or usage
     pieces = sum(map(bool, texts))
     return completion(answer_id, answer.model, "".join(texts), finish_reason, usage or Usage(0, pieces))
-
-
-class EventStream(StreamingResponse):
-    """A stream that gives back what it holds when it ends, is cut, or its client leaves."""
-
-    media_type = "text/event-stream"
-
-    def __init__(self, events: AsyncIterator[bytes], headers: dict[str, str], held: AsyncExitStack) -> None:
-        # Proxies must not collect events before they pass them on.
-        super().__init__(events, headers={**headers, "cache-control": "no-cache", "x-accel-buffering": "no"})
-        self._held = held
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._held:
-            try:
-                await super().__call__(scope, receive, send)
-            finally:
-                # Left to the garbage collector, the work upstream would go on for a while.
-                await self.body_iterator.aclose()

@@ -7,19 +7,15 @@ from contextlib import AsyncExitStack, aclosing
 import orjson
 import structlog
 from fastapi import Request, Response
-from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
 
 from viva.audio import CONTENT_TYPES
 from viva.errors import VivaError
-from viva.service.disconnect import ClientLeft, unless_client_leaves
+from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
 from viva.service.requests import current_request_id
 from viva.sse import encode
 
 from .service import TTSService
 from .speech import Speech, Wanted
-
-_CLIENT_LEFT = 499
 
 
 async def respond(
@@ -38,19 +34,16 @@ async def respond(
         try:
             first = await unless_client_leaves(request, anext(chunks))
         except ClientLeft:
-            return Response(status_code=_CLIENT_LEFT)
+            return Response(status_code=CLIENT_LEFT)
         whole = _with_first(first, chunks)
         body = events(whole, speech) if sse else whole
         said = {
             "x-viva-engine": service.engine.name,
             "x-viva-voice": wanted.voice,
-            # Proxies must not collect audio before they pass it on.
-            "x-accel-buffering": "no",
-            "cache-control": "no-store",
             **(headers or {}),
         }
         kind = "text/event-stream" if sse else CONTENT_TYPES[wanted.audio_format]
-        return SpeechResponse(body, headers=said, media_type=kind, held=held.pop_all())
+        return ClosingResponse(body, headers=said, media_type=kind, held=held.pop_all())
 
 
 async def _with_first(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
@@ -76,26 +69,6 @@ def usage(speech: Speech) -> dict[str, int]:
     """OpenAI's token counts, estimated: four characters of text, or 50 ms of speech, count as one."""
     read, spoken = -(-len(speech.wanted.text) // 4), round(speech.audio_s * 20)
     return {"input_tokens": read, "output_tokens": spoken, "total_tokens": read + spoken}
-
-
-class SpeechResponse(StreamingResponse):
-    """A stream that gives back what it holds when it ends, is cut, or its client leaves."""
-
-    def __init__(self, body: AsyncGenerator[bytes], *, held: AsyncExitStack, **options: object) -> None:
-        super().__init__(body, **options)
-        self._held = held
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Sends the stream."""
-        async with self._held:
-            try:
-                await super().__call__(scope, receive, send)
-            except VivaError as error:
-                # Returning without the last message makes the server close the connection, so that the client sees
-                # a broken transfer instead of a short file.
-                _log_cut(error)
-            finally:
-                await self.body_iterator.aclose()
 
 
 def _log_cut(error: VivaError) -> None:

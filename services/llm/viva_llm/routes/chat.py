@@ -5,11 +5,11 @@ from contextlib import AsyncExitStack
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from viva.service.disconnect import ClientLeft, unless_client_leaves
+from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
 
 from ..body import read_body
 from ..chunks import ChunkWriter, new_answer_id
-from ..relay import EventStream, events_of, headers_of, whole
+from ..relay import events_of, headers_of, whole
 from ..request_body import ChatCompletionRequest, parse_request
 from ..service import LLMService, service_of
 
@@ -18,7 +18,6 @@ router = APIRouter(tags=["chat"])
 # The body is read by us, for its size limit, so its schema is put into the document by hand.
 _WHERE = "#/paths/~1v1~1chat~1completions/post/requestBody/content/application~1json/schema/$defs/{model}"
 _SCHEMA = ChatCompletionRequest.model_json_schema(ref_template=_WHERE)
-_CLIENT_LEFT = 499
 
 
 @router.post(
@@ -54,7 +53,12 @@ async def create_chat_completion(request: Request, service: LLMService = Depends
                 body = await unless_client_leaves(request, whole(answer, answer_id))
                 return Response(orjson.dumps(body), headers=headers_of(answer), media_type="application/json")
         except ClientLeft:
-            return Response(status_code=_CLIENT_LEFT)
+            return Response(status_code=CLIENT_LEFT)
         include_usage = asked.stream_options is not None and asked.stream_options.include_usage
         writer = ChunkWriter(answer_id, answer.model, include_usage=include_usage)
-        return EventStream(events_of(answer, writer), headers_of(answer), held.pop_all())
+        return ClosingResponse(
+            events_of(answer, writer),
+            held=held.pop_all(),
+            headers=headers_of(answer),
+            media_type="text/event-stream",
+        )

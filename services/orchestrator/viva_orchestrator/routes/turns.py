@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
+from contextlib import AsyncExitStack
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request
@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from viva import events, sse
 from viva.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from viva.service.body import limited
-from viva.service.disconnect import ClientLeft, ClosingResponse, unless_client_leaves
+from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
 from viva_orchestrator.idempotency import run_once
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.turn import Question
@@ -25,8 +25,6 @@ router = APIRouter(tags=["turns"])
 # Room for the other fields of a multipart body, and for a JSON one.
 FIELDS_BYTES = 256 * 1024
 MAX_KEY = 255
-# Nobody sees it; the log and the metrics do.
-CLIENT_LEFT = 499
 
 
 class TurnRequest(BaseModel):
@@ -119,25 +117,28 @@ async def _stream(
         turn = run_once(turns, state.idempotency, state.stages, question, _checked(key), transport=transport)
     else:
         turn = turns.run(question, transport=transport)
-    try:
-        first = await unless_client_leaves(request, anext(turn))
-    except ClientLeft:
-        await turn.aclose()
-        return Response(status_code=CLIENT_LEFT)
+    async with AsyncExitStack() as held:
+        held.push_async_callback(turn.aclose)
+        try:
+            first = await unless_client_leaves(request, anext(turn))
+        except ClientLeft:
+            return Response(status_code=CLIENT_LEFT)
+        return ClosingResponse(_encoded(first, turn, encode), held=held.pop_all(), media_type=media_type)
 
-    async def body() -> AsyncIterator[bytes]:
-        async with aclosing(turn):
-            yield encode(first)
-            async for event in turn:
-                yield encode(event)
 
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return ClosingResponse(body(), media_type=media_type, headers=headers)
+async def _encoded(
+    first: events.Event, rest: AsyncIterator[events.Event], encode: Callable[[events.Event], bytes]
+) -> AsyncIterator[bytes]:
+    yield encode(first)
+    async for event in rest:
+        yield encode(event)
 
 
 def _checked(key: str) -> str:
     if len(key) > MAX_KEY:
-        raise InvalidRequest(f"The Idempotency-Key may have {MAX_KEY} characters at most.", param="Idempotency-Key")
+        raise InvalidRequest(
+            f"The Idempotency-Key may have {MAX_KEY} characters at most.", param="Idempotency-Key"
+        )
     return key
 
 
