@@ -222,7 +222,7 @@ async def test_a_question_is_not_refused_for_lectures(open_app, speak) -> None:
 async def test_leaving_stops_the_work(open_app, speak) -> None:
     """A client that closes its connection leaves nothing queued behind, and is counted."""
     client = await open_app(fake_latency_ms=60_000)
-    async with listening(client.app) as url, httpx.AsyncClient(base_url=url, timeout=60) as other:
+    async with listening(client.app, lifespan="off") as url, httpx.AsyncClient(base_url=url, timeout=60) as other:
         leaving = asyncio.create_task(post(other, speak(*TWO_SENTENCES)))
         await until(client, 'viva_asr_queue_wait_seconds_count{kind="interactive"}')
         await cancelled(leaving)
