@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Header, Request
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from viva.errors import InvalidRequest, VivaError
+from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
 from viva.service.requests import current_request_id
-from viva_asr.disconnect import EventStream, unless_left
 from viva_asr.form import TranscriptionForm
 from viva_asr.formats import EventWriter, render
 from viva_asr.metrics import kind_of
@@ -22,7 +21,6 @@ from viva_asr.upload import uploaded
 
 router = APIRouter()
 
-_CLIENT_LEFT = 499
 
 
 def _body_schema() -> dict[str, Any]:
@@ -72,16 +70,17 @@ async def create_transcription(
             upload = await stack.enter_async_context(uploaded(request, recogniser.settings.max_upload_bytes))
             started = time.monotonic()
             work = recogniser.transcribe(upload.path, upload.form.options, priority)
-            running: Running = await unless_left(request, stack.enter_async_context(work))
+            running: Running = await unless_client_leaves(request, stack.enter_async_context(work))
             if upload.form.stream:
-                first = await unless_left(request, anext(running.segments, None))
-                return EventStream(_events(recogniser, running, first, upload.form, started, stack.pop_all()))
-            transcript = await unless_left(request, running.whole())
+                first = await unless_client_leaves(request, anext(running.segments, None))
+                events = _events(recogniser, running, first, upload.form, started)
+                return ClosingResponse(events, held=stack.pop_all(), media_type="text/event-stream")
+            transcript = await unless_client_leaves(request, running.whole())
             _count_done(recogniser, running, started)
             return render(transcript, upload.form)
-    except ClientDisconnect:
+    except ClientLeft:
         recogniser.metrics.requests.labels("left").inc()
-        return Response(status_code=_CLIENT_LEFT)
+        return Response(status_code=CLIENT_LEFT)
     except VivaError as error:
         recogniser.metrics.requests.labels(_outcome(error)).inc()
         raise
@@ -93,27 +92,25 @@ async def _events(
     first: Segment | None,
     form: TranscriptionForm,
     started: float,
-    stack: AsyncExitStack,
 ) -> AsyncIterator[bytes]:
-    """Yield the events of a stream whose first segment has been waited for; holds the upload until its end."""
+    """Yield the events of a stream whose first segment has been waited for."""
     writer = EventWriter(form.options.words)
     outcome = "left"
-    async with stack:
-        try:
-            if first is not None:
-                yield writer.segment(first)
-                async for segment in running.segments:
-                    yield writer.segment(segment)
-            _count_done(recogniser, running, started)
-            outcome = None
-            yield writer.done(running.duration_s)
-        except VivaError as error:
-            outcome = _outcome(error)
-            structlog.get_logger().warning("transcription failed", code=error.code, reason=error.message)
-            yield writer.error(error.body(current_request_id()))
-        finally:
-            if outcome is not None:
-                recogniser.metrics.requests.labels(outcome).inc()
+    try:
+        if first is not None:
+            yield writer.segment(first)
+            async for segment in running.segments:
+                yield writer.segment(segment)
+        _count_done(recogniser, running, started)
+        outcome = None
+        yield writer.done(running.duration_s)
+    except VivaError as error:
+        outcome = _outcome(error)
+        structlog.get_logger().warning("transcription failed", code=error.code, reason=error.message)
+        yield writer.error(error.body(current_request_id()))
+    finally:
+        if outcome is not None:
+            recogniser.metrics.requests.labels(outcome).inc()
 
 
 @router.get("/v1/models", tags=["status"], summary="The one model that is loaded")
