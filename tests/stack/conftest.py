@@ -85,20 +85,23 @@ class Family:
 
 
 @pytest.fixture
-def family() -> Iterator[Family]:
+def family(tmp_path: Path) -> Iterator[Family]:
     """Whatever a test started and left running is killed after it."""
     mark = uuid.uuid4().hex
-    found = Family({**clean_environment(), MARK: mark}, lambda: _marked(mark))
+    found = Family({**clean_environment(), MARK: mark}, lambda: _members(mark, tmp_path))
     yield found
     for process in found.members():
         process.kill()
 
 
-def _marked(mark: str) -> list[psutil.Process]:
+def _members(mark: str, folder: Path) -> list[psutil.Process]:
+    """Processes with the mark in their environment, or at work in `folder`: Redis overwrites its environment."""
     members = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARK) == mark and process.status() != psutil.STATUS_ZOMBIE:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.environ().get(MARK) == mark or Path(process.cwd()).is_relative_to(folder):
                 members.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue

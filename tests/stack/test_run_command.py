@@ -79,6 +79,7 @@ def test_a_signal_to_stop_ends_everything_without_a_traceback(viva_run, family, 
     """Ctrl-C, SIGTERM and a closed terminal: status 0, one closing line, no process left, Redis included."""
     with viva_run() as up:
         assert len(family.members()) >= 7  # launcher, guard, redis, four services
+        assert any("redis-server" in process.name() for process in family.members())
         os.killpg(up.process.pid, number)
         status, printed = up.end()
     assert status == 0
@@ -91,6 +92,7 @@ def test_a_signal_to_stop_ends_everything_without_a_traceback(viva_run, family, 
 def test_kill_minus_nine_leaves_nothing_behind(viva_run, family):
     """The launcher cannot clean up after SIGKILL: its guard does."""
     with viva_run() as up:
+        assert any("redis-server" in process.name() for process in family.members())
         up.process.kill()
         up.end()
         wait_until(lambda: family.members() == [])

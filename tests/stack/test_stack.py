@@ -1,12 +1,14 @@
 """Starting and ending the parts of a stack, with small programs in the place of the services."""
 
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -112,8 +114,9 @@ def test_a_part_that_never_becomes_ready_is_named(program, tmp_path):
         stack.start(0.8)
 
 
-def test_a_launcher_that_is_killed_leaves_nothing_behind(tmp_path):
-    """kill -9 of the launcher ends every part and the children of the parts, Redis's stand-in included."""
+@pytest.fixture
+def launcher(tmp_path) -> Iterator[tuple[subprocess.Popen, list[int], int]]:
+    """A process that has started a stack: the process, the groups of its parts, and its guard."""
     script = tmp_path / "launcher.py"
     script.write_text(
         textwrap.dedent(f"""
@@ -131,14 +134,33 @@ def test_a_launcher_that_is_killed_leaves_nothing_behind(tmp_path):
         """)
     )
     launcher = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
-    try:
-        *groups, guard = (int(word) for word in launcher.stdout.readline().split())
-        assert len(group_members(groups[1])) == 2
-    finally:
-        launcher.kill()
-        launcher.communicate()
+    *groups, guard = (int(word) for word in launcher.stdout.readline().split())
+    yield launcher, groups, guard
+    launcher.kill()
+    launcher.communicate()
+
+
+def test_a_launcher_that_is_killed_leaves_nothing_behind(launcher):
+    """kill -9 of the launcher ends every part and the children of the parts, Redis's stand-in included."""
+    process, groups, guard = launcher
+    assert len(group_members(groups[1])) == 2
+    process.kill()
     wait_until(lambda: not any(group_members(group) for group in groups))
     wait_until(lambda: not is_running(guard))
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv, which Linux distributions have")
+def test_a_launcher_that_is_killed_together_with_its_guard_takes_the_parts_along(launcher):
+    """Without a guard the system itself ends the parts."""
+    process, groups, guard = launcher
+    os.kill(guard, signal.SIGKILL)
+    process.kill()
+    wait_until(lambda: not any(is_running(group) for group in groups))
+    for group in groups:
+        with contextlib.suppress(
+            ProcessLookupError
+        ):  # the child of a part, which in a service ends by itself
+            os.killpg(group, signal.SIGKILL)
 
 
 def test_a_part_that_dies_is_started_again_and_said(program, tmp_path):

@@ -2,12 +2,20 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+
+def _dying_with_us() -> list[str]:
+    """What makes Linux end a process when the thread that started it ends: should the guard be killed as well."""
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class RunningPart:
         self.started_at = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self.part.command,
+                [*_dying_with_us(), *self.part.command],
                 env=dict(self.part.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

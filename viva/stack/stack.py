@@ -29,6 +29,7 @@ class Stack:
 
     Parts that others need (Redis) start first and are waited for; the others start together. They stop in the
     opposite order. Should this process be killed, a guard process ends them instead.
+    Start and stop it in the main thread: on Linux the parts end with the thread that started them.
     """
 
     def __init__(self, parts: Sequence[Part], log_folder: Path, *, held: Sequence[int] = ()) -> None:
