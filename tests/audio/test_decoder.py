@@ -258,3 +258,28 @@ async def test_the_limits_are_set_on_a_child_at_work(decoder: Decoder, long: Pat
     added = child.rlimit(psutil.RLIMIT_AS)[0] - child.parent().memory_info().vms
     assert added == pytest.approx(LIMITS.max_memory_bytes, rel=0.05)
     await blocks.aclose()
+
+
+async def test_one_child_reads_what_two_would(recording: Callable, decoder: Decoder, tmp_path: Path) -> None:
+    """`read` gives the info of `inspect` and the samples of `decode`, and refuses what `inspect` refuses."""
+    path = recording("webm")
+    idle = descendants()
+    async with decoder.read(path, LIMITS) as (info, blocks):
+        samples = b"".join([block async for block in blocks])
+    assert info == await decoder.inspect(path, LIMITS)
+    assert samples == b"".join([block async for block in decoder.decode(path, LIMITS)])
+    cut = tmp_path / "cut"
+    cut.write_bytes(recording("wav").read_bytes()[:5_000])
+    with pytest.raises(AudioRejected) as refused:
+        async with decoder.read(cut, LIMITS):
+            pytest.fail("a cut recording was let in")
+    assert refused.value.code == "audio_truncated"
+    assert descendants() == idle
+
+
+async def test_leaving_a_reading_early_ends_its_child(decoder: Decoder, long: Path) -> None:
+    """Whoever has read enough leaves nothing behind."""
+    idle = descendants()
+    async with decoder.read(long, LIMITS) as (_, blocks):
+        await anext(blocks)
+    assert descendants() == idle

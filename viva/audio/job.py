@@ -2,7 +2,8 @@
 
 Down the child's stdin goes one line of JSON, the job. Up its stdout come frames: one byte that says the
 kind, the length of the payload as a little-endian 32-bit number, the payload. An inspection ends with
-INFO, a decoding with DONE, either may end with ERROR or MISSING; a child that ends without one of them has died.
+INFO, a decoding with DONE (after an INFO, when both are asked for), either may end with ERROR or MISSING; a child that
+ends without one of them has died.
 How it ended is told by the process that it was forked from, as a STATUS on the child's lifeline.
 """
 
@@ -16,6 +17,9 @@ DONE = b"D"  # nothing
 ERROR = b"E"  # {"code", "message"} as JSON
 MISSING = b"M"  # no such file, which is the caller's mistake and not the recording's
 
+# What a job asks for: the AudioInfo, the samples, or the one and then the other.
+INSPECT, DECODE, READ = "inspect", "decode", "read"
+
 HEADER = struct.Struct("<cI")
 STATUS = struct.Struct("<i")  # as in subprocess: the exit code, or minus the number of the signal
 MAX_BLOCK_BYTES = 64 * 1024
@@ -23,9 +27,9 @@ MAX_BLOCK_BYTES = 64 * 1024
 
 @dataclass(frozen=True)
 class Job:
-    """One file to inspect, or to decode from `start_s` to `end_s` (None: to its end)."""
+    """One file to inspect, or to decode (or both) from `start_s` to `end_s` (None: to its end)."""
 
-    action: str  # "inspect" or "decode"
+    action: str  # INSPECT, DECODE or READ
     path: str
     max_duration_s: float
     max_memory_bytes: int

@@ -16,7 +16,7 @@ from pathlib import Path
 import av
 import av.logging
 
-from viva.audio.job import DONE, ERROR, INFO, MISSING, PCM, Job, frame
+from viva.audio.job import DECODE, DONE, ERROR, INFO, INSPECT, MISSING, PCM, READ, Job, frame
 from viva.audio.media import Media
 from viva.audio.pcm import pcm_blocks
 from viva.audio.scan import inspect
@@ -70,21 +70,26 @@ def _answer(job: Job) -> Iterator[bytes]:
 
 
 def _serve(job: Job) -> Iterator[bytes]:
-    with Media(job.path) as media:
-        if job.action == "inspect":
+    if job.action in (INSPECT, READ):
+        with Media(job.path) as media:
             info = inspect(media, job.max_duration_s)
-            yield frame(INFO, json.dumps(asdict(info)).encode())
-            return
-        blocks = pcm_blocks(
-            media,
-            sample_rate_hz=job.sample_rate_hz,
-            start_s=job.start_s,
-            end_s=job.end_s,
-            max_duration_s=job.max_duration_s,
-        )
-        for block in blocks:
-            yield frame(PCM, block)
+        yield frame(INFO, json.dumps(asdict(info)).encode())
+    if job.action in (DECODE, READ):
+        with Media(job.path) as media:
+            yield from _decoded(media, job)
         yield frame(DONE)
+
+
+def _decoded(media: Media, job: Job) -> Iterator[bytes]:
+    blocks = pcm_blocks(
+        media,
+        sample_rate_hz=job.sample_rate_hz,
+        start_s=job.start_s,
+        end_s=job.end_s,
+        max_duration_s=job.max_duration_s,
+    )
+    for block in blocks:
+        yield frame(PCM, block)
 
 
 def _error(error: InvalidRequest) -> bytes:

@@ -100,16 +100,16 @@ class Recogniser:
         Raises AudioRejected, AudioTooLong, InvalidRequest (a language the engine does not know), Overloaded.
         """
         self._check_language(options.language)
-        info = await self._decoder.inspect(path, self._limits)
-        interactive = self._is_interactive(info.duration_s, priority)
-        with self._scheduler.admit(info.duration_s, interactive=interactive) as ticket:
-            segmenter = SpeechSegmenter(SpeechDetector(self._vad), self.engine.cutting)
-            transcription = Transcription(segmenter, ticket, options, self._executor)
-            segments = transcription.segments(self._decoder.decode(path, self._limits))
-            try:
-                yield Running(info.duration_s, interactive, segments, transcription, self._default_language)
-            finally:
-                await segments.aclose()
+        async with self._decoder.read(path, self._limits) as (info, blocks):
+            interactive = self._is_interactive(info.duration_s, priority)
+            with self._scheduler.admit(info.duration_s, interactive=interactive) as ticket:
+                segmenter = SpeechSegmenter(SpeechDetector(self._vad), self.engine.cutting)
+                transcription = Transcription(segmenter, ticket, options, self._executor)
+                segments = transcription.segments(blocks)
+                try:
+                    yield Running(info.duration_s, interactive, segments, transcription, self._default_language)
+                finally:
+                    await segments.aclose()
 
     def status(self) -> dict[str, Any]:
         """What /status says: the engine, why it was taken, and the load (audio in seconds)."""

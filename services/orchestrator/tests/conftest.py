@@ -50,7 +50,7 @@ class RedisServer:
             pytest.fail("redis-server is not installed: apt-get install redis-server")
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         self._process = subprocess.Popen(
-            [program, *arguments, "--appendonly", "yes", "--save", ""], stdout=subprocess.DEVNULL
+            [program, *arguments, "--appendonly", "yes", "--appendfsync", "always", "--save", ""], stdout=subprocess.DEVNULL
         )
         for _ in range(200):
             try:
