@@ -30,8 +30,9 @@ def find_server() -> str:
 def command(folder: Path, port: int) -> list[str]:
     """The command line.
 
-    A write is on the disk before it is acknowledged. With `everysec` Redis may hold a write back while the disk is busy,
-    and a question whose `done` was seen would be gone if Redis were killed just then; `always` costs 1 to 3 ms a write.
+    A write is on the disk before it is acknowledged. With `everysec` Redis may hold a write back while the disk is
+    busy, and a question whose `done` was seen would be gone if Redis were killed just then; `always` costs 1 to 3 ms
+    a write.
     """
     options = {
         "bind": LOOPBACK,
