@@ -49,9 +49,8 @@ class RedisServer:
         if program is None:
             pytest.fail("redis-server is not installed: apt-get install redis-server")
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
-        self._process = subprocess.Popen(
-            [program, *arguments, "--appendonly", "yes", "--appendfsync", "always", "--save", ""], stdout=subprocess.DEVNULL
-        )
+        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        self._process = subprocess.Popen([program, *arguments, *durable], stdout=subprocess.DEVNULL)
         for _ in range(200):
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:

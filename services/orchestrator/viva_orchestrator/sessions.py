@@ -21,7 +21,9 @@ from viva_orchestrator.state import redis_call
 _SESSION_ID = re.compile(r"ses_[0-9a-f]{32}")
 
 # Appends a turn unless the session is gone or the turn is already there: a retry after a lost reply adds nothing.
+# A session that was begun with this turn is stored with it.
 _APPEND = """
+if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'created_at', ARGV[4], 'lecture_id', ARGV[5]) end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if redis.call('SADD', KEYS[3], ARGV[1]) == 1 then redis.call('RPUSH', KEYS[2], ARGV[2]) end
 for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
@@ -61,13 +63,16 @@ class Sessions:
         self._objects = objects
         self._expiry_s = int(expiry_s)
 
+    def begin(self, lecture_id: str | None = None) -> Session:
+        """A session with an id that cannot be guessed, which is stored with its first turn."""
+        return Session(f"ses_{secrets.token_hex(16)}", lecture_id, time.time())
+
     async def open(self, lecture_id: str | None = None) -> Session:
-        """Makes a session with an id that cannot be guessed."""
-        session = Session(f"ses_{secrets.token_hex(16)}", lecture_id, time.time())
-        meta = {"created_at": session.created_at, "lecture_id": lecture_id or ""}
+        """A session that is stored at once."""
+        session = self.begin(lecture_id)
         key = _keys(session.session_id)[0]
         async with redis_call(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping=meta)
+            pipe.hset(key, mapping={"created_at": session.created_at, "lecture_id": lecture_id or ""})
             pipe.expire(key, self._expiry_s)
             await pipe.execute()
         return session
@@ -84,11 +89,12 @@ class Sessions:
         lecture_id = meta[b"lecture_id"].decode() or None
         return Session(session_id, lecture_id, float(meta[b"created_at"]), tuple(map(_past_turn, turns)))
 
-    async def append(self, session_id: str, turn: PastTurn) -> None:
-        """Commits a turn. Raises NotFound when the session was ended meanwhile."""
+    async def append(self, session_id: str, turn: PastTurn, *, begun: Session | None = None) -> None:
+        """Commits a turn; `begun` is the session when this is its first. Raises NotFound when it has been ended."""
+        new = (begun.created_at, begun.lecture_id or "") if begun else ("", "")
         async with redis_call():
             kept = await self._redis.eval(
-                _APPEND, 3, *_keys(session_id), turn.turn_id, orjson.dumps(turn), self._expiry_s
+                _APPEND, 3, *_keys(session_id), turn.turn_id, orjson.dumps(turn), self._expiry_s, *new
             )
         if not kept:
             raise _no_session(session_id)

@@ -146,8 +146,8 @@ class Turn:
     async def recall(self) -> _Recalled:
         """The session with its last turns, and the lecture as far as it is transcribed. Raises NotFound."""
         started = time.monotonic()
-        session = await self.recall_session() if self.question.session_id else None
-        lecture_id = self.question.lecture_id or (session.lecture_id if session else None)
+        session = await self.recall_session()
+        lecture_id = self.question.lecture_id or session.lecture_id
         if lecture_id is None:
             raise InvalidRequest(
                 "Say which lecture the question is about: give lecture_id, here or when opening the session.",
@@ -164,15 +164,17 @@ class Turn:
         )
 
     async def recall_session(self) -> Session:
-        """The session of the question, a new one if it has none. Without Redis: one that will not be remembered."""
-        sessions = self.parts.sessions
+        """The session of the question with its last turns, or a new one."""
+        sessions, session_id = self.parts.sessions, self.question.session_id
+        if session_id is None:
+            return sessions.begin(self.question.lecture_id)
         try:
-            if self.question.session_id is None:
-                return await sessions.open(self.question.lecture_id)
-            return await sessions.read(self.question.session_id, last=self.parts.settings.history_turns)
+            return await sessions.read(session_id, last=self.parts.settings.history_turns)
         except StageUnavailable:
-            # RELIABILITY: a question is answered without its history rather than refused; `done` says so.
-            return Session(self.question.session_id or "", self.question.lecture_id, time.time())
+            if self.question.lecture_id is None:
+                raise  # only the session knows which lecture is meant
+            # A question is answered without its history rather than refused; `done` says so.
+            return Session(session_id, None, time.time())
 
     # -- write ----------------------------------------------------------------------------------------------------
 
@@ -282,7 +284,7 @@ class Turn:
         degraded = ",".join(self.degraded) or None
         answer = self.answer.strip()
         saved = await self.commit(
-            recalled.session.session_id,
+            recalled.session,
             PastTurn(
                 self.question.turn_id, question, answer, self.raw_answer, lecture_id, citations, degraded, time.time()
             ),
@@ -302,14 +304,13 @@ class Turn:
             )
         )
 
-    async def commit(self, session_id: str, turn: PastTurn) -> bool:
+    async def commit(self, session: Session, turn: PastTurn) -> bool:
         """Whether the turn is in the history now; without Redis, or once the session was ended, it is not."""
-        if not session_id:
-            return False
+        begun = session if self.question.session_id is None else None
         try:
-            await self.parts.sessions.append(session_id, turn)
+            await self.parts.sessions.append(session.session_id, turn, begun=begun)
         except (StageUnavailable, NotFound) as error:
-            structlog.get_logger().warning("history not saved", code=error.code, turn_id=self.question.turn_id)
+            structlog.get_logger().warning("history not saved", code=error.code, turn_id=turn.turn_id)
             return False
         return True
 
