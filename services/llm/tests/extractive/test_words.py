@@ -3,7 +3,6 @@
 import pytest
 
 from viva_llm.extractive.alignment import PhoneCosts, PhoneStream
-from viva_llm.extractive.families import StemFamilies
 from viva_llm.extractive.language import Language
 from viva_llm.extractive.pronunciation import PHONES, Pronouncer
 from viva_llm.extractive.words import words_of
@@ -66,14 +65,6 @@ class TestPhoneStream:
         """An empty text has no likeness, and words without phones are never matched."""
         assert list(PhoneStream([], PhoneCosts()).search((1, 2))) == []
         assert list(PhoneStream([(), ()], PhoneCosts()).search((1, 2))) == [0.0, 0.0]
-
-
-def test_a_family_begins_alike_or_ends_alike():
-    """Relatives that a stemmer keeps apart are found, strangers and the stem itself are not."""
-    families = StemFamilies(["inventor", "microprocessor", "invoice", "invent", "cat", "processor"])
-    assert families.of("invent") == ["inventor"]
-    assert families.of("processor") == ["microprocessor"]
-    assert families.of("cat") == []
 
 
 def test_words_that_mean_the_same_are_known():

@@ -5,21 +5,19 @@ for they are the rare ones. The question may come from it, too. So the method is
 
 1. `question` takes the question apart: the words that carry information, and the kind of answer wanted (a date, a
    number, a reason). Politeness, "the lecture says" and the like carry none.
-2. `evidence` looks every such word up in every passage, in three ways: by letters (stem, or one of its family), by
-   meaning (WordNet), and by sound. For that the phones of the word are aligned with the phones of the whole lecture
-   end to end, across word boundaries ("jermaine me um" is germanium), and the likeness is weighed against how often
-   chance does as well, against how seldom a common word is misheard, and by whether other words of the question were
-   found near by.
-3. `ranking` decides and orders. Coverage is the share of the question that is found in a passage and its neighbours,
-   each word weighed by its rarity in English and in this lecture; words that the opening announces weigh little, since
-   they are true of the whole lecture. Where coverage is too low anywhere, the answer is that the lecture does not
-   cover it. Else passages are ordered by what they hold themselves, what is around them, BM25, and the kind of answer.
-4. `phrasing` quotes one to three passages, word for word.
+2. `evidence` looks every such word up in every passage, in three ways: by letters (the stem), by meaning (WordNet),
+   and by sound. For that the phones of the word are aligned with the phones of the whole lecture end to end, across
+   word boundaries ("jermaine me um" is germanium), and the likeness is weighed against how often chance does as well,
+   against how seldom a common word is misheard, and by whether other words of the question were found near by.
+3. `features` puts that, with BM25 and the kind of answer, into a few numbers that say nothing of the subject, and
+   `ranking` weighs them twice, with weights learnt from questions about other lectures (`weights`): which passages
+   are likely to answer, and whether the likeliest does. Where not, the answer is that the lecture does not cover it.
+4. `phrasing` quotes one to three passages, word for word, as many as it takes to be sure that the right one is there.
 
 A question that leans on the one before ("and in which year was that?") is looked up near the passages that were cited
 last, and in the light of the words asked before; its own words still have to be found there.
 
-docs/decisions/0003-extractive-answers.md says why it is so, and how the numbers were found.
+docs/decisions/0003-extractive-answers.md says why it is so, and benchmarks/train_answerer.py learns the weights.
 """
 
 import re
@@ -35,13 +33,13 @@ from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.language import Language
 from viva_llm.extractive.question import Term, Wanted, parse_question
 from viva_llm.extractive.ranking import Findings, central_passages, choose
+from viva_llm.extractive.weights import Weights
 
 _MARK = re.compile(r"\[(\d+)\]")
-_LEAST_COVERAGE = 0.56
+_LEAST_CONTEXT = 0.56  # of the questions before, found around a passage: then it is on the same subject
 _LEAST_OWN_WEIGHT = 0.5
-_NEAR_ENOUGH = 0.2
-_HEARD_ALREADY = 0.3
-_JUST_QUOTED = 0.75  # who heard a passage may still ask about it, but less likely than about what follows
+_NEAR_BEFORE, _NEAR_AFTER = 2, 5  # passages
+_HEARD_ALREADY = 3.0  # log-odds against what was cited, where more is asked for
 _PLAINLY = 0.5  # of the kind asked for, not just perhaps
 
 
@@ -51,7 +49,6 @@ class Answer:
 
     text: str
     passages: tuple[int, ...] = ()
-    coverage: float = 0.0
 
     def __str__(self) -> str:
         return self.text
@@ -65,15 +62,17 @@ class Answer:
 class Answerer:
     """Stateless but for a bounded cache of lecture indices; safe to call from several threads."""
 
-    def __init__(self, *, cached_lectures: int = 16) -> None:
+    def __init__(self, *, cached_lectures: int = 16, weights: Weights | None = None) -> None:
+        """`weights`: others than those in the package, for one who trains them."""
         self._language = Language()
+        self._weights = weights or Weights.read()
         self._most_cached = cached_lectures
         self._indices: OrderedDict[str, LectureIndex] = OrderedDict()
         self._lock = Lock()
 
     def answer(self, messages: list[dict]) -> Answer:
         """Answers the last user message of an OpenAI chat from the lecture in its system message."""
-        return _Turn(messages, self._index(messages), self._language).answer()
+        return _Turn(messages, self._index(messages), self._language, self._weights).answer()
 
     @property
     def cached_lectures(self) -> int:
@@ -107,8 +106,11 @@ def text_of(message: dict) -> str:
 class _Turn:
     """One question on its way through the lecture."""
 
-    def __init__(self, messages: list[dict], index: LectureIndex, language: Language) -> None:
+    def __init__(
+        self, messages: list[dict], index: LectureIndex, language: Language, weights: Weights
+    ) -> None:
         self._index = index
+        self._weights = weights
         talk = [message for message in messages if message.get("role") in ("user", "assistant")]
         asked = [text_of(message) for message in talk if message.get("role") == "user"]
         self._turn = len(asked)
@@ -139,60 +141,49 @@ class _Turn:
             return Answer(phrasing.NOT_COVERED)
         return self._plain(question.terms)
 
-    def _plain(self, terms: tuple[Term, ...]) -> Answer:
-        found = Findings(self._question, terms, self._index)
-        if found.best_coverage < _LEAST_COVERAGE:
-            return Answer(phrasing.NOT_COVERED, coverage=found.best_coverage)
-        return self._quoted(found.scores(), found.coverage)
+    def _find(self, terms: tuple[Term, ...]) -> Findings:
+        return Findings(self._question, terms, self._index, self._weights)
 
-    def _quoted(self, scores: np.ndarray, coverage: np.ndarray) -> Answer:
-        chosen = choose(scores, self._question, self._index)
+    def _plain(self, terms: tuple[Term, ...]) -> Answer:
+        found = self._find(terms)
+        if found.covered(np.ones(len(self._index), bool)) < 0.0:
+            return Answer(phrasing.NOT_COVERED)
+        return self._quoted(found.scores)
+
+    def _quoted(self, scores: np.ndarray) -> Answer:
+        chosen = choose(scores, self._index)
         best = chosen[0]  # said first: the listener waits for it; then what carries on from it
         spoken = [best, *sorted(chosen[1:], key=lambda place: (place != best + 1, place))]
         passages = [self._index.passages[place] for place in spoken]
         numbers = tuple(self._index.passages[place].number for place in chosen)
-        return Answer(phrasing.quote(passages, self._turn), numbers, float(coverage[chosen[0]]))
+        return Answer(phrasing.quote(passages, self._turn), numbers)
 
     def _follow_up(self) -> Answer:
         question = self._question
-        context = self._context_terms()
-        nearness = self._nearness()
-        own = sum(term.weight for term in question.terms if not term.verb)
-        found = Findings(question, question.terms, self._index, context=context)
+        before = self._context_terms()
         if not self._cited:
-            return self._plain((*question.terms, *context))
-        if own < _LEAST_OWN_WEIGHT:
-            return self._carry_on(found, nearness)
-        placed = np.maximum(nearness, found.context_coverage * (found.context_coverage >= _LEAST_COVERAGE))
-        local = found.coverage * (placed >= 0.3)
-        if float(local.max()) >= _LEAST_COVERAGE:
-            scores = found.scores() + 0.5 * nearness + 0.3 * found.context_coverage
-            return self._quoted(np.where(local >= 0.7 * local.max(), scores, 0.0), found.coverage)
-        if found.best_coverage >= _LEAST_COVERAGE and not question.points_back:
-            return self._quoted(found.scores(), found.coverage)
-        return Answer(phrasing.NOT_SAID_THERE, coverage=float(local.max()))
+            return self._plain((*question.terms, *before))
+        context = self._find(before).coverage
+        found = self._find(question.terms)
+        scores = found.following(self._cited, context)
+        near = self._near()
+        if sum(term.weight for term in question.terms if not term.verb) < _LEAST_OWN_WEIGHT:
+            return self._carry_on(found, np.where(near, scores, -np.inf))
+        placed = near | (context >= _LEAST_CONTEXT)
+        if found.covered(placed) >= 0.0:
+            return self._quoted(np.where(placed, scores, -np.inf))
+        if found.covered(np.ones(len(self._index), bool)) >= 0.0 and not question.points_back:
+            return self._quoted(found.scores)
+        return Answer(phrasing.NOT_SAID_THERE)
 
-    def _carry_on(self, found: Findings, nearness: np.ndarray) -> Answer:
-        """For a question with no subject of its own: looks in and after what was cited for the kind of thing asked."""
-        kind = found.kind
-        if self._question.wanted is not Wanted.ANYTHING:
-            reach = nearness * (kind >= _PLAINLY)
-            if float(reach.max()) < _NEAR_ENOUGH:
-                if self._question.wanted is not Wanted.REASON:
-                    return Answer(phrasing.NOT_SAID_THERE)
-                reach = nearness.copy()
-            reach[self._cited] *= _JUST_QUOTED
-            return self._quoted(
-                reach + 0.3 * kind * nearness + 0.3 * found.coverage * (reach > 0),
-                np.maximum(nearness, found.coverage),
-            )
-        fresh = nearness.copy()
+    def _carry_on(self, found: Findings, scores: np.ndarray) -> Answer:
+        """For a question with no subject of its own: the kind of thing asked has to be near what was cited."""
         if self._question.asks_more:
-            fresh[self._cited] *= _HEARD_ALREADY
-        return self._quoted(
-            fresh + 0.4 * found.coverage * (nearness > 0.2) + 0.2 * found.context_coverage * (nearness > 0.2),
-            nearness,
-        )
+            scores[self._cited] -= _HEARD_ALREADY
+        there = np.isfinite(scores) & (found.kind >= _PLAINLY)
+        if self._question.wanted in (Wanted.TIME, Wanted.NUMBER) and not there.any():
+            return Answer(phrasing.NOT_SAID_THERE)
+        return self._quoted(scores)
 
     def _context_terms(self) -> tuple[Term, ...]:
         """The words of the questions before, back to the first that stands by itself."""
@@ -204,16 +195,14 @@ class _Turn:
         own = {term.stem for term in self._question.terms}
         return tuple(term for term in terms if term.stem not in own)
 
-    def _nearness(self) -> np.ndarray:
-        """(passages,) 0..1: how near to what was cited last; what follows is nearer than what went before."""
-        places = np.arange(len(self._index))
-        near = np.zeros(len(self._index), np.float32)
+    def _near(self) -> np.ndarray:
+        """(passages,): whether a passage is near one that was cited last; what follows may be further away."""
+        near = np.zeros(len(self._index), bool)
         for cited in self._cited:
-            distance = places - cited
-            np.maximum(near, np.exp(-np.where(distance >= 0, distance / 3.0, -distance / 1.2)), out=near)
+            near[max(0, cited - _NEAR_BEFORE) : cited + _NEAR_AFTER + 1] = True
         return near
 
     def _overview(self) -> Answer:
         opening, *central = central_passages(self._index)
         passages = [self._index.passages[place] for place in (opening, *central)]
-        return Answer(phrasing.overview(passages), tuple(passage.number for passage in passages), 1.0)
+        return Answer(phrasing.overview(passages), tuple(passage.number for passage in passages))

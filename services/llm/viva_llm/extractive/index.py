@@ -8,7 +8,6 @@ import numpy as np
 
 from viva.passages import Passage
 from viva_llm.extractive.alignment import PhoneStream
-from viva_llm.extractive.families import StemFamilies
 from viva_llm.extractive.language import Language
 from viva_llm.extractive.thesaurus import MeaningIndex
 from viva_llm.extractive.words import rarity, words_of
@@ -35,7 +34,6 @@ class LectureIndex:
         self._bm25 = self._build_bm25()
         ended = sum(bool(_SENTENCE_END.search(passage.text)) for passage in passages)
         self._punctuated = ended * 4 >= len(passages)
-        self.families = StemFamilies(self._holders)
         self.meanings = MeaningIndex({word for words in self.words for word in words}, language.thesaurus)
 
     def __len__(self) -> int:

@@ -9,8 +9,6 @@ from viva_llm.extractive.word_classes import WordClasses
 from viva_llm.extractive.words import rarity, words_of
 
 _NUMBER_WEIGHT = 0.3
-_VERB_LOSS = 0.6
-_HEARD_LOSS = 0.9
 _GENERIC_WEIGHT = 0.25
 
 
@@ -42,12 +40,6 @@ class Term:
         """What finding it tells, 0..1."""
         return rarity(self.zipf) * self.share
 
-    @property
-    def loss(self) -> float:
-        """What not finding it tells, 0..1."""
-        doubt = (_VERB_LOSS if self.verb else 1.0) * (_HEARD_LOSS if self.heard else 1.0)
-        return rarity(self.zipf) * self.share * doubt
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -56,6 +48,8 @@ class Question:
     words: tuple[str, ...]
     terms: tuple[Term, ...]
     wanted: Wanted
+    measure: str | None
+    """Where a number is wanted, what it measures: a name of `WordClasses.units`."""
     overview: bool
     leans_back: bool = False
     """It points at something said before, opens like a continuation, or has no words of its own."""
@@ -74,6 +68,30 @@ _MEASURE = re.compile(
 _NUMBER_QUESTION = re.compile(
     rf"{_MEASURE.pattern}"
     r"|\bwhat (number|percentage|fraction|share|temperature|size|speed|price)\b"
+)
+_MEASURES = (
+    ("duration", re.compile(r"\bhow (long|old|much time|soon)\b|\b(age|duration)\b")),
+    ("temperature", re.compile(r"\bhow (hot|cold|warm)\b|\btemperature\b")),
+    ("mass", re.compile(r"\bhow heavy\b|\bhow much\b.*\bweigh|\bweight\b")),
+    (
+        "money",
+        re.compile(
+            r"\bhow much money\b|\b(how much|what)\b.*\b(cost|costs|pay|paid|owe|owed|earn|earns|spend|spent)\b"
+        ),
+    ),
+    (
+        "money",
+        re.compile(
+            r"\b(what|which|how (big|high|large|much))\b.*\b(price|cost|costs|salary|fee|budget|fine|rent)\b"
+        ),
+    ),
+    ("share", re.compile(r"\b(percentage|fraction|proportion|percent)\b")),
+    (
+        "length",
+        re.compile(
+            r"\bhow (big|large|tall|high|far|deep|wide|thick|small|thin)\b|\b(distance|height|depth|width)\b"
+        ),
+    ),
 )
 _REASON_QUESTION = re.compile(
     r"\b(why|how come|what (caused|causes|made)|for what reason|what (is|was) the reason)\b"
@@ -106,6 +124,7 @@ def parse_question(text: str, language: Language) -> Question:
         words=tuple(words),
         terms=tuple(terms),
         wanted=wanted,
+        measure=_measure(plain) if wanted is Wanted.NUMBER else None,
         overview=whole and not own,
         leans_back=asks_more or points_back or not terms or bool(_CONTINUES.search(plain)),
         points_back=points_back,
@@ -117,9 +136,13 @@ def _wanted(words: list[str], plain: str, classes: WordClasses) -> Wanted:
     asking = next((word for word in words if word in classes.asking), "")
     if asking == "when" or _TIME_QUESTION.search(plain):
         return Wanted.TIME
-    if _NUMBER_QUESTION.search(plain):
+    if _NUMBER_QUESTION.search(plain) or _measure(plain):
         return Wanted.NUMBER
     return Wanted.REASON if _REASON_QUESTION.search(plain) else Wanted.ANYTHING
+
+
+def _measure(plain: str) -> str | None:
+    return next((name for name, pattern in _MEASURES if pattern.search(plain)), None)
 
 
 def _asked_for(plain: str, wanted: Wanted) -> set[str]:
@@ -148,11 +171,13 @@ def _terms(words: list[str], asked_for: set[str], language: Language) -> list[Te
     return found
 
 
-def carries(words: list[str], wanted: Wanted, classes: WordClasses) -> float:
+def carries(words: list[str], question: Question, classes: WordClasses) -> float:
     """0..1: whether a passage has the kind of thing that is wanted."""
-    match wanted:
+    match question.wanted:
         case Wanted.TIME:
             return classes.dates(words)
+        case Wanted.NUMBER if question.measure:
+            return classes.measures(words, question.measure)
         case Wanted.NUMBER:
             return classes.numbers(words)
         case Wanted.REASON:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from importlib.resources import files
 from itertools import pairwise
 
+_UNIT_WITHIN = 3  # words after a number: "eight light minutes"
+
 
 @dataclass(frozen=True, slots=True)
 class WordClasses:
@@ -22,13 +24,20 @@ class WordClasses:
     year_tail: frozenset[str]
     reason: frozenset[str]
     asking: frozenset[str]
+    units: dict[str, frozenset[str]]
 
     @classmethod
     def read(cls) -> "WordClasses":
         """The classes as they are in the package."""
         path = files("viva_llm.extractive") / "data" / "word_classes.toml"
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return cls(**{field.name: frozenset(content[field.name].split()) for field in fields(cls)})
+        units = {name: frozenset(words.split()) for name, words in content.pop("units").items()}
+        plain = {
+            name: frozenset(content[name].split())
+            for name in (f.name for f in fields(cls))
+            if name != "units"
+        }
+        return cls(**plain, units=units)
 
     def dates(self, words: list[str]) -> float:
         """0..1: whether the words have a date in them: 1 for a year, 0.7 for another, 0.3 for what may be one."""
@@ -51,6 +60,15 @@ class WordClasses:
             if self._begins_year(*pair):
                 places -= {at, at + 1, at + 2}
         return 1.0 if places else 0.4
+
+    def measures(self, words: list[str], measure: str) -> float:
+        """1 if a number of the units of `measure` is among the words, 0.5 if only another number, else 0."""
+        units = self.units[measure]
+        for at, word in enumerate(words):
+            counted = words[max(0, at - _UNIT_WITHIN) : at]
+            if word in units and (measure == "share" or not self.number.isdisjoint(counted)):
+                return 1.0
+        return 0.5 * self.numbers(words)
 
     def _begins_year(self, first: str, second: str) -> bool:
         return (first in self.year_head and second in self.year_tail) or (first, second) == (
