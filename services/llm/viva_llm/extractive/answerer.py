@@ -40,6 +40,8 @@ _LEAST_CONTEXT = 0.56  # of the questions before, found around a passage: then i
 _LEAST_OWN_WEIGHT = 0.5
 _NEAR_BEFORE, _NEAR_AFTER = 2, 5  # passages
 _HEARD_ALREADY = 3.0  # log-odds against what was cited, where more is asked for
+_SURE_ENOUGH = 0.9  # that one of the quoted passages is the right one
+_SURE_AFTER_HISTORY = 0.97  # more, since the answer before may have been beside the point itself
 _PLAINLY = 0.5  # of the kind asked for, not just perhaps
 
 
@@ -150,8 +152,8 @@ class _Turn:
             return Answer(phrasing.NOT_COVERED)
         return self._quoted(found.scores)
 
-    def _quoted(self, scores: np.ndarray) -> Answer:
-        chosen = choose(scores, self._index)
+    def _quoted(self, scores: np.ndarray, *, sure_enough: float = _SURE_ENOUGH) -> Answer:
+        chosen = choose(scores, self._index, sure_enough=sure_enough)
         best = chosen[0]  # said first: the listener waits for it; then what carries on from it
         spoken = [best, *sorted(chosen[1:], key=lambda place: (place != best + 1, place))]
         passages = [self._index.passages[place] for place in spoken]
@@ -171,7 +173,7 @@ class _Turn:
             return self._carry_on(found, np.where(near, scores, -np.inf))
         placed = near | (context >= _LEAST_CONTEXT)
         if found.covered(placed) >= 0.0:
-            return self._quoted(np.where(placed, scores, -np.inf))
+            return self._quoted(np.where(placed, scores, -np.inf), sure_enough=_SURE_AFTER_HISTORY)
         if found.covered(np.ones(len(self._index), bool)) >= 0.0 and not question.points_back:
             return self._quoted(found.scores)
         return Answer(phrasing.NOT_SAID_THERE)
@@ -183,7 +185,7 @@ class _Turn:
         there = np.isfinite(scores) & (found.kind >= _PLAINLY)
         if self._question.wanted in (Wanted.TIME, Wanted.NUMBER) and not there.any():
             return Answer(phrasing.NOT_SAID_THERE)
-        return self._quoted(scores)
+        return self._quoted(scores, sure_enough=_SURE_AFTER_HISTORY)
 
     def _context_terms(self) -> tuple[Term, ...]:
         """The words of the questions before, back to the first that stands by itself."""

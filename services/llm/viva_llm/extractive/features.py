@@ -64,8 +64,8 @@ class Features:
         """(passages, len(FOLLOWING)): the same after these places were cited; `context` (passages,) as in FOLLOWING."""
         places = np.arange(len(self._index))
         beyond = np.array([places - place for place in cited])
-        after = np.where(beyond > 0, np.exp(-beyond / _FADES_AFTER), 0.0).max(axis=0)
-        before = np.where(beyond < 0, np.exp(beyond / _FADES_BEFORE), 0.0).max(axis=0)
+        after = np.where(beyond > 0, np.exp(-abs(beyond) / _FADES_AFTER), 0.0).max(axis=0)
+        before = np.where(beyond < 0, np.exp(-abs(beyond) / _FADES_BEFORE), 0.0).max(axis=0)
         there = (beyond == 0).max(axis=0)
         return np.column_stack([self.ranking(), after, before, there, context]).astype(np.float32)
 

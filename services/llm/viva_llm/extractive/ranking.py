@@ -8,7 +8,6 @@ from viva_llm.extractive.question import Question, Term
 from viva_llm.extractive.weights import Weights
 
 _MOST_QUOTED = 3
-_SURE_ENOUGH = 0.9  # that one of the quoted passages is the right one
 _OPENING_PASSAGES = 3
 
 
@@ -40,13 +39,16 @@ class Findings:
         return float(features @ self._weights.covering) + self._weights.intercept
 
 
-def choose(scores: np.ndarray, index: LectureIndex) -> list[int]:
-    """One to three places, the best first: as many as it takes to be sure, and what a sentence runs on into."""
+def choose(scores: np.ndarray, index: LectureIndex, *, sure_enough: float) -> list[int]:
+    """One to three places, the best first, and what its sentence runs on into.
+
+    As many as it takes for one of them to be right with a likelihood of `sure_enough`; `scores` are log-odds.
+    """
     order = [int(place) for place in np.argsort(-scores, kind="stable")[:_MOST_QUOTED]]
     likely = np.exp(scores - scores.max())
     likely /= likely.sum()
     sure = np.cumsum(likely[order])
-    chosen = order[: int(np.searchsorted(sure, _SURE_ENOUGH)) + 1]
+    chosen = order[: int(np.searchsorted(sure, sure_enough)) + 1]
     best = order[0]
     if index.runs_on(best) and best + 1 < len(index):
         chosen.insert(1, best + 1)
