@@ -94,9 +94,8 @@ class Figures:
     p50: float
     p95: float
     p99: float
-    orchestrator_cpu_ms: float
-    orchestrator_busy: float
-    other_core_busy: float
+    busy: dict[str, float]  # cores that each part kept busy
+    cpu_ms: dict[str, float]  # CPU of each part, per turn
     receipt_p50: dict[str, float]
 
 
@@ -221,19 +220,19 @@ def machinery(levels: list[int], seconds: float, *, typed: bool) -> tuple[float,
         recording = spoken("What were the contacts made of?", folder)
         lecture = upload(url, folder / "question.wav")
         question = "What were the contacts made of?" if typed else recording
-        orchestrator = psutil.Process(stack["orchestrator"].pid)
         share_cores(stack)
         alone, rows = asyncio.run(stages_alone(stack, question)), []
         for at_once in levels:
             asyncio.run(keep_asking(url, question, lecture, at_once, 3.0))  # warm
-            before, cpu, began = busy_s(orchestrator), others_busy_s(stack), time.monotonic()
+            before, began = cpu_s(stack), time.monotonic()
             seen = asyncio.run(keep_asking(url, question, lecture, at_once, seconds))
-            wall, used = time.monotonic() - began, busy_s(orchestrator) - before
-            rows.append(row(at_once, seen, used, wall, others_busy_s(stack) - cpu))
+            wall = time.monotonic() - began
+            used = {name: after - before[name] for name, after in cpu_s(stack).items()}
+            rows.append(row(at_once, seen, used, wall))
         return critical_path_ms(question), alone, rows
 
 
-def row(at_once: int, seen: Seen, used_s: float, wall_s: float, others_s: float) -> Figures:
+def row(at_once: int, seen: Seen, used_s: dict[str, float], wall_s: float) -> Figures:
     """The figures of one level."""
     finished = len(seen.first_audio_ms)
     cuts = statistics.quantiles(seen.first_audio_ms, n=100, method="inclusive")
@@ -244,9 +243,8 @@ def row(at_once: int, seen: Seen, used_s: float, wall_s: float, others_s: float)
         p50=cuts[49],
         p95=cuts[94],
         p99=cuts[98],
-        orchestrator_cpu_ms=used_s * 1000 / finished,
-        orchestrator_busy=used_s / wall_s,
-        other_core_busy=others_s / wall_s,
+        busy={name: used / wall_s for name, used in used_s.items()},
+        cpu_ms={name: used * 1000 / finished for name, used in used_s.items()},
         receipt_p50=receipt_p50(seen),
     )
 
@@ -283,17 +281,14 @@ def share_cores(stack: Stack) -> None:
     os.sched_setaffinity(0, set(others or [first]))
 
 
-def busy_s(process: psutil.Process) -> float:
-    """CPU seconds of a process and of the children that it has waited for."""
-    times = process.cpu_times()
-    running = sum(sum(child.cpu_times()[:2]) for child in process.children(recursive=True))
-    return sum(times[:4]) + running
-
-
-def others_busy_s(stack: Stack) -> float:
-    """CPU seconds of the stages, Redis and the callers."""
-    stages = (psutil.Process(part.pid) for part in stack.parts if part.part.name != "orchestrator")
-    return sum(map(busy_s, stages)) + sum(psutil.Process().cpu_times()[:2])
+def cpu_s(stack: Stack) -> dict[str, float]:
+    """CPU seconds so far of each part and its children, and of the callers."""
+    used = {part.part.name: 0.0 for part in stack.parts}
+    for part in stack.parts:
+        process = psutil.Process(part.pid)
+        used[part.part.name] = sum(process.cpu_times()[:4])  # children that have ended count here
+        used[part.part.name] += sum(sum(child.cpu_times()[:4]) for child in process.children(recursive=True))
+    return used | {"callers": sum(psutil.Process().cpu_times()[:2])}
 
 
 def embedded(count: int) -> tuple[Seen, list[str]]:
@@ -338,14 +333,17 @@ def print_machinery(path: float, alone: float, rows: list[Figures]) -> None:
         over = [
             " / ".join(f"{v - base:.1f}" for v in (r.p50, r.p95, r.p99)) + " ms" for base in (alone, path)
         ]
-        busy = f"{r.orchestrator_busy:.2f} + {r.other_core_busy:.2f}"
+        others = sum(share for name, share in r.busy.items() if name != "orchestrator")
         print(f"| {r.turns_at_once} | {r.finished} | {r.failed} | {over[0]} | {over[1]} ", end="")
-        print(f"| {r.orchestrator_cpu_ms:.1f} ms | {busy} |")
+        print(
+            f"| {r.cpu_ms['orchestrator']:.1f} ms a turn, {r.busy['orchestrator']:.2f} busy | {others:.2f} busy |"
+        )
     for r in rows:
         print(
             f"\nreceipt at {r.turns_at_once}, p50:",
             ", ".join(f"{k} {v:.0f}" for k, v in r.receipt_p50.items()),
         )
+        print("CPU ms a turn:", ", ".join(f"{name} {ms:.1f}" for name, ms in r.cpu_ms.items()))
 
 
 def print_embedded(seen: Seen) -> None:
