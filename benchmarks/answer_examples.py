@@ -41,20 +41,20 @@ class Example:
     """A question asked of some passages."""
 
     lecture: str  # that the question is about
-    kind: str  # answered, far, near, elsewhere, removed or "detail"
+    kind: str  # answered, far, near, detail, elsewhere, removed, later turn
     long: bool  # asked of all lectures end to end
     right: tuple[int, ...]
     features: Features
     passages: int
 
+    cited: tuple[int, ...] = ()
+    context: np.ndarray | None = None
+    """For a later turn of a dialogue: what was cited before, and how much of the first question is found where."""
+
     @cached_property
     def ranking(self) -> np.ndarray:
         """(passages, len(RANKING))"""
         return self.features.ranking().astype(np.float64)
-
-    cited: tuple[int, ...] = ()
-    context: np.ndarray | None = None
-    """For a later turn of a dialogue: what was cited before, and how much of the first question is found where."""
 
     @cached_property
     def following(self) -> np.ndarray:
@@ -92,9 +92,8 @@ class Examples:
                 yield from self._example(own, "elsewhere", question, another, [])
                 yield from self._example(own, "elsewhere", question, rest, [], long=True)
                 if kind == "answered":
-                    yield from self._example(
-                        own, kind, question, everything, [before + r for r in right], long=True
-                    )
+                    moved = [before + place for place in right]
+                    yield from self._example(own, kind, question, everything, moved, long=True)
                     yield from self._example(own, "removed", question, self._without(own, right), [])
             before += len(own.passages)
             for dialogue in own.questions.dialogues:
@@ -125,16 +124,8 @@ class Examples:
             features = Features(parsed, parsed.terms, index)
             right, cited = own.answering(question), own.answering(last)
             if right and cited:
-                yield Example(
-                    own.questions.name,
-                    "later turn",
-                    False,
-                    tuple(right),
-                    features,
-                    len(index),
-                    tuple(cited),
-                    context,
-                )
+                name, among = own.questions.name, len(index)
+                yield Example(name, "later turn", False, tuple(right), features, among, tuple(cited), context)
 
     def _index(self, *lectures: Sequence[Passage]) -> LectureIndex:
         return LectureIndex([passage for lecture in lectures for passage in lecture], self._language)

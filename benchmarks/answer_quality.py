@@ -4,7 +4,8 @@
 
 With --spoken the questions are spoken and recognised too. Right means that a cited passage shows a line that answers
 the question (question_set.is_right); refused means that nothing is cited. --verbose lists the failures, but never
-those of the lectures that are held out. Recordings and transcripts are kept in --cache.
+those of the lectures that are held out. The weights in the package were learnt from the lectures that are not held
+out: train_answerer.py says what to expect of other recordings. Recordings and transcripts are kept in --cache.
 """
 
 import argparse
@@ -95,13 +96,13 @@ def shares(outcomes: list[Outcome]) -> dict[str, tuple[int, int]]:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """The shares of every lecture, of the lectures that were tuned on, and of those held out."""
+    """The shares of every lecture, of the lectures that were learnt from, and of those held out."""
     names = list(dict.fromkeys((outcome.held_out, outcome.lecture) for outcome in outcomes))
     groups = {
         f"{name}{' *' if held else ''}": [o for o in outcomes if o.lecture == name]
         for held, name in sorted(names)
     }
-    groups["all tuned on"] = [outcome for outcome in outcomes if not outcome.held_out]
+    groups["all learnt from"] = [outcome for outcome in outcomes if not outcome.held_out]
     groups["all held out *"] = [outcome for outcome in outcomes if outcome.held_out]
     lines = [f"{'':20}" + "".join(f"{kind:>17}" for kind in KINDS)]
     for name, group in groups.items():

@@ -124,6 +124,26 @@ def calibrate(
     return covering, float(-short_least - covering[length] * short_length)
 
 
+def at_length(examples: list[Example], weights: dict[str, Weights]) -> str:
+    """How the weights do where all lectures are one: a line for the report."""
+    cited, refused = [], []
+    for each in examples:
+        if not each.long:
+            continue
+        learnt = weights[each.lecture]
+        scores = each.ranking @ learnt.ranking
+        answers = each.covering(learnt.ranking) @ learnt.covering + learnt.intercept >= 0.0
+        if each.kind == "answered":
+            cited.append(answers and not set(np.argsort(-scores)[:3]).isdisjoint(each.right))
+        else:
+            refused.append(not answers)
+    return (
+        f"All lectures end to end, both voices, quoting three passages: right passage cited "
+        f"{sum(cited)}/{len(cited)} {np.mean(cited):.0%}; refused without the lecture that is asked about "
+        f"{sum(refused)}/{len(refused)} {np.mean(refused):.0%}"
+    )
+
+
 def as_toml(weights: Weights) -> str:
     """What data/weights.toml holds."""
 
@@ -179,16 +199,18 @@ def main(arguments: list[str] | None = None) -> int:
         service = cache(lambda: stack.enter_context(running("pocketsphinx")))
         speech = {voice: RecognisedSpeech(options.cache, voice, "pocketsphinx", service) for voice in VOICES}
         examples = [example for voice in VOICES for example in Examples.of(sets, speech[voice])]
-        answerers = {
-            each.name: Answerer(weights=learn([e for e in examples if e.lecture != each.name]))
+        weights = {
+            each.name: learn([example for example in examples if example.lecture != each.name])
             for each in sets
         }
+        answerers = {name: Answerer(weights=learnt) for name, learnt in weights.items()}
         for voice, spoken in [(voice, False) for voice in VOICES] + [(VOICES[0], True)] * options.spoken:
             outcomes = ask_all(answerers, sets, speech[voice], spoken=spoken)
             name = f"voice {voice}, questions {'spoken' if spoken else 'as text'}"
-            print(f"Each lecture by weights learnt from the others; {name}", table(outcomes), sep="\n\n")
+            print(f"Each lecture with weights learnt from the others; {name}", table(outcomes), sep="\n\n")
             print("", footing(outcomes), "", *(failures(outcomes) if options.verbose else ()), sep="\n")
             written[name] = [asdict(outcome) for outcome in outcomes]
+    print(at_length(examples, weights))
     if options.json:
         options.json.write_text(json.dumps(written, indent=1))
     if options.write:

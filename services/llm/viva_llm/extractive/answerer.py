@@ -113,6 +113,7 @@ class _Turn:
     ) -> None:
         self._index = index
         self._weights = weights
+        self._anywhere = np.ones(len(index), bool)
         talk = [message for message in messages if message.get("role") in ("user", "assistant")]
         asked = [text_of(message) for message in talk if message.get("role") == "user"]
         self._turn = len(asked)
@@ -148,7 +149,7 @@ class _Turn:
 
     def _plain(self, terms: tuple[Term, ...]) -> Answer:
         found = self._find(terms)
-        if found.covered(np.ones(len(self._index), bool)) < 0.0:
+        if found.covered(self._anywhere) < 0.0:
             return Answer(phrasing.NOT_COVERED)
         return self._quoted(found.scores)
 
@@ -174,7 +175,7 @@ class _Turn:
         placed = near | (context >= _LEAST_CONTEXT)
         if found.covered(placed) >= 0.0:
             return self._quoted(np.where(placed, scores, -np.inf), sure_enough=_SURE_AFTER_HISTORY)
-        if found.covered(np.ones(len(self._index), bool)) >= 0.0 and not question.points_back:
+        if found.covered(self._anywhere) >= 0.0 and not question.points_back:
             return self._quoted(found.scores)
         return Answer(phrasing.NOT_SAID_THERE)
 
