@@ -35,6 +35,9 @@ FAILURES = {
     "429": lambda server: server.it_fails(429),
     "401": lambda server: server.it_fails(401),
     "404": lambda server: server.it_fails(404),
+    "400": lambda server: server.it_fails(400, {"error": {"message": "Unsupported parameter", "code": "bad"}}),
+    "413": lambda server: server.it_fails(413),
+    "422": lambda server: server.it_fails(422),
     "redirect": lambda server: server.it_fails(307, headers="Location: http://127.0.0.1:1/\r\n"),
     "context too long": lambda server: server.it_fails(400, CONTEXT_TOO_LONG),
     "hangs": lambda server: server.it_hangs(),
@@ -80,15 +83,17 @@ async def test_next_backend_answers_when_one_is_down(serve, model_server):
     await model_server.start()
 
 
-async def test_client_fault_is_not_sent_to_every_backend(serve, model_server, second_server):
-    """A request that the model server calls invalid is answered 400 at once."""
-    model_server.it_fails(400, {"error": {"message": "their words", "code": "bad"}})
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_client_fault_is_the_error_when_every_backend_calls_it_one(serve, model_server, second_server, status):
+    """A request that every model server calls invalid is answered 400, in our words."""
+    for server in (model_server, second_server):
+        server.it_fails(status, {"error": {"message": "their words", "code": "bad"}})
     client = await serve(backends=backends(model_server, second_server))
     response = await client.post(PATH, json=chat())
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "model_refused_request"
     assert "their words" not in response.text
-    assert second_server.requests == []
+    assert len(second_server.requests) == 1
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ class Reason(StrEnum):
     REFUSED = "refused"  # HTTP 401, 403, 404...: the address, key or model in our settings is wrong
     CONTEXT_TOO_LONG = "context_too_long"  # another backend may have a longer context
     CANNOT_HEAR = "cannot_hear"  # the request has audio, the backend reads only text
-    CLIENT_FAULT = "client_fault"  # HTTP 400 or 422: every backend would say so
+    CLIENT_FAULT = "client_fault"  # HTTP 400, 413 or 422; or it lacks a parameter or a role that another backend has
     BAD_STREAM = "bad_stream"  # not a stream of chat chunks, or it ended without its finish mark
     EMPTY = "empty"  # the stream ended, but nothing was said
     BROKEN = "broken"  # a defect of ours

@@ -63,8 +63,6 @@ class GivenAnswer:
             except Failure as failure:
                 failures.append(failure)
                 self._note(member, failure)
-                if failure.reason is Reason.CLIENT_FAULT:
-                    break
                 continue
             if self.degraded:
                 self._metrics.fallbacks.labels(member.name).inc()
