@@ -30,6 +30,16 @@ def test_what_the_user_names_is_used_and_not_started(tmp_path):
     assert parts[-1].environ["VIVA_REDIS_URL"] == "redis://10.0.0.2:6379/0"
 
 
+def test_what_is_set_to_nothing_counts_as_unset(tmp_path):
+    """An empty address does not take the place of the stack's own, nor an empty setting that of the stack's."""
+    parts = plan(Place(tmp_path, 8123), {"VIVA_ASR_URL": "", "VIVA_REDIS_URL": "", "VIVA_DRAIN_S": "", "OTHER": ""})
+    assert names(parts) == ["redis", "asr", "llm", "tts", "orchestrator"]
+    front = parts[-1].environ
+    assert (front["VIVA_REDIS_URL"], front["VIVA_ASR_URL"]) == (parts[0].url, parts[1].url)
+    assert front["VIVA_DRAIN_S"]
+    assert front["OTHER"] == ""
+
+
 def test_only_the_front_door_listens_on_the_users_address(tmp_path):
     """The stages stay on loopback, whatever the public address is."""
     parts = plan(Place(tmp_path, 8123, "0.0.0.0"), {"VIVA_HOST": "0.0.0.0"})

@@ -50,19 +50,21 @@ class Place:
 def plan(place: Place, environ: Mapping[str, str]) -> list[Part]:
     """The parts to start, Redis first and the orchestrator last.
 
-    A stage or a Redis that `environ` names by its URL is used from there and not started. Raises WrongSettings
-    before anything runs when a service would not take its settings.
+    A stage or a Redis that `environ` names by its URL is used from there and not started. A VIVA_ variable set to
+    nothing counts as unset, as in the services. Raises WrongSettings before anything runs when a service would not
+    take its settings.
     """
+    environ = {name: value for name, value in environ.items() if value or not name.startswith("VIVA_")}
     redis_port, *stage_ports = free_ports(1 + len(STAGES))
     parts: list[Part] = []
     shared = {"VIVA_LOG_FORMAT": "text", "VIVA_DRAIN_S": _DRAIN_S, **environ}
     addresses = {"VIVA_OBJECT_STORE_URL": str(place.folder / "data" / "objects")}
-    if not environ.get("VIVA_REDIS_URL"):
+    if "VIVA_REDIS_URL" not in environ:
         addresses["VIVA_REDIS_URL"] = f"redis://{LOOPBACK}:{redis_port}/0"
         parts.append(_redis_part(place.folder / "data" / "redis", redis_port, environ))
     for stage, port in zip(STAGES, stage_ports, strict=True):
         name = f"VIVA_{stage.upper()}_URL"
-        if not environ.get(name):
+        if name not in environ:
             addresses[name] = f"http://{LOOPBACK}:{port}"
             parts.append(_service_part(stage, shared, LOOPBACK, port))
     parts.append(_service_part("orchestrator", addresses | shared, place.host, place.port))
