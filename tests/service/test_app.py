@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from viva.errors import AudioRejected, EngineUnavailable, Overloaded, StageUnavailable
 from viva.service.app import service_app
@@ -100,3 +101,18 @@ def test_unknown_engines_and_failing_imports_are_told_apart():
         import_engine(table, "b", stage="asr")
     with pytest.raises(EngineUnavailable, match=r"needs the Python package 'viva.nowhere'"):
         import_engine(table, "a", stage="asr")
+
+
+async def test_what_stops_the_start_unexpectedly_is_logged_with_its_traceback():
+    """The server's own report of a failed start is filtered out, so ours has to say what it was."""
+
+    @asynccontextmanager
+    async def broken(_app):
+        raise RuntimeError("the disk is on fire")
+        yield
+
+    app = service_app("t", "d", metrics=ServiceMetrics(), lifespan=broken, ready=always_ready)
+    with capture_logs() as logs, pytest.raises(RuntimeError):
+        async with app.router.lifespan_context(app):
+            pass
+    assert [(log["event"], log["log_level"], log["exc_info"]) for log in logs] == [("cannot start", "error", True)]

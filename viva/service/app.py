@@ -28,8 +28,8 @@ def service_app(
 ) -> FastAPI:
     """An app with request ids, logs, metrics, errors, /healthz, /readyz and /metrics; the service adds its routes.
 
-    `lifespan` opens and closes what the service holds; a VivaError it raises is logged as one sentence and stops
-    the start.
+    `lifespan` opens and closes what the service holds. What it raises stops the start and is logged: a VivaError as
+    one sentence, anything else with its traceback.
     """
     app = FastAPI(title=title, description=description, version=viva.__version__, lifespan=_told(lifespan))
     app.state.metrics = metrics
@@ -69,6 +69,9 @@ def _told(lifespan: Lifespan) -> Lifespan:
             await context.__aenter__()
         except VivaError as error:
             log.error("cannot start", code=error.code, reason=error.message)
+            raise
+        except Exception:
+            log.exception("cannot start")  # the server's own report of it is filtered out (logging.py)
             raise
         try:
             yield

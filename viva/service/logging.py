@@ -56,5 +56,5 @@ def _service_name(service: str):
 
 
 def _not_a_startup_traceback(record: logging.LogRecord) -> bool:
-    """Starlette reports a failed start as a formatted traceback; the sentence was logged before (serve.py)."""
+    """Starlette reports a failed start as a formatted traceback; it was logged before (app.py)."""
     return not (isinstance(record.msg, str) and record.msg.startswith("Traceback (most recent call last)"))
