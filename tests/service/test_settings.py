@@ -1,7 +1,7 @@
 """Settings: read from VIVA_ variables; a wrong one stops the start with a sentence."""
 
 import pytest
-from pydantic import Field, SecretStr
+from pydantic import Field, RedisDsn, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from viva.service.settings import ServiceSettings, load_settings, variable_name
@@ -12,6 +12,15 @@ class Example(ServiceSettings):
     port: int = Field(8099, ge=1, le=65535, validation_alias="VIVA_PORT", description="Port to listen on")
     speed: float = Field(1.0, gt=0, description="Speed of the example")
     key: SecretStr | None = Field(None, min_length=8, description="Key of the example")
+    redis_url: RedisDsn | None = Field(None, description="Store of the example")
+    bucket: str = Field("s3://example", description="Bucket of the example")
+
+    @field_validator("bucket")
+    @classmethod
+    def _is_s3(cls, value: str) -> str:
+        if not value.startswith("s3://"):
+            raise ValueError("an s3:// address")
+        return value
 
 
 def test_values_come_from_the_environment():
@@ -34,3 +43,22 @@ def test_every_wrong_variable_gets_a_sentence(capsys):
     assert any("VIVA_PORT is wrong: '99999' should be less than or equal to 65535" in line for line in lines)
     assert any("VIVA_EXAMPLE_SPEED" in line and "Speed of the example" in line for line in lines)
     assert not any("abc123" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_URL", "redis//:hunter2@host:6379"),
+        ("REDIS_URL", "redis://:hunter2@host:port"),
+        ("REDIS_URL", "http://:hunter2@host"),
+        ("REDIS_URL", "redis://:hunter2"),
+        ("BUCKET", "https://key:hunter2@host/bucket"),
+    ],
+)
+def test_a_password_in_an_address_is_not_repeated(name, value, capsys):
+    """However wrong the address is: its variable and what is wrong are said, the address is not."""
+    with pytest.raises(SystemExit):
+        load_settings(Example, {f"VIVA_EXAMPLE_{name}": value})
+    said = capsys.readouterr().err
+    assert f"VIVA_EXAMPLE_{name} is wrong: the value given should be" in said
+    assert "hunter2" not in said

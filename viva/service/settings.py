@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AnyUrl, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -93,7 +94,19 @@ def explain(settings_class: type[ServiceSettings], error: ValidationError) -> li
             continue
         info = settings_class.model_fields[field]
         name = variable_name(settings_class, field)
-        secret = SecretStr in (info.annotation, *getattr(info.annotation, "__args__", ()))
-        value = "the value given" if secret else repr(problem["input"])
+        value = "the value given" if _may_hold_secret(info, problem["input"]) else repr(problem["input"])
         sentences.append(f"{name} is wrong: {value} should be {reason}. It sets: {info.description}.")
     return sentences
+
+
+def _may_hold_secret(info: FieldInfo, value: object) -> bool:
+    """Whether a value is not to be repeated: a secret, or an address, in which a password may stand.
+
+    A wrong address is all of it, since where the password stands in one that cannot be parsed nobody knows.
+    """
+    types = (info.annotation, *getattr(info.annotation, "__args__", ()))
+    return SecretStr in types or any(_is_url(kind) for kind in types) or "@" in str(value)
+
+
+def _is_url(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, AnyUrl)
