@@ -34,5 +34,4 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI], settings_clas
         timeout_graceful_shutdown=math.ceil(settings.drain_s),
         # Longer than a load balancer's idle time, so that it and not we close an idle connection.
         timeout_keep_alive=75,
-        h11_max_incomplete_event_size=64 * 1024,
     )
