@@ -2,7 +2,7 @@
 
     VivaError                       500 internal_error
     ├── InvalidRequest              400 invalid_request
-    │   ├── AudioRejected           400 audio_undecodable, audio_empty, audio_truncated, audio_no_stream, audio_silent
+    │   ├── AudioRejected           400 audio_undecodable, audio_empty, audio_truncated, audio_no_stream
     │   ├── AudioTooLong            413 audio_too_long
     │   ├── TooLarge                413 too_large
     │   ├── UnsupportedMedia        415 unsupported_media

@@ -18,7 +18,11 @@ async def upstream():
             case "ok":
                 return web.json_response({"seen": request.headers.get("Authorization")})
             case "bad":
-                return web.json_response({"error": {"code": "audio_empty", "message": "Empty."}}, status=400)
+                error = {"code": "audio_empty", "message": "Empty.", "request_id": "r"}
+                return web.json_response({"error": error}, status=400)
+            case "foreign":
+                error = {"code": "weird_code_7", "message": "Traceback: key sk-123 is wrong"}
+                return web.json_response({"error": error}, status=422)
             case "busy":
                 return web.Response(status=429, headers={"Retry-After": "7"})
             case "broken":
@@ -55,6 +59,7 @@ async def test_a_good_answer_comes_back(upstream):
     ("path", "kind", "code"),
     [
         ("/bad", InvalidRequest, "audio_empty"),
+        ("/foreign", InvalidRequest, "asr_refused"),
         ("/busy", Overloaded, "asr_overloaded"),
         ("/broken", StageUnavailable, "asr_unavailable"),
         ("/unauthorised", StageUnavailable, "asr_unavailable"),
@@ -63,7 +68,7 @@ async def test_a_good_answer_comes_back(upstream):
     ],
 )
 async def test_failures_are_mapped(upstream, path, kind, code):
-    """Each way to fail has its error; the server's own text is shown only where it is an OpenAI-shaped message."""
+    """Each way to fail has its error; a server's own text is shown only where the server is ours."""
     with pytest.raises(kind) as caught:
         await upstream.read("GET", path)
     assert caught.value.code == code

@@ -11,11 +11,12 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from viva.errors import VivaError
+from viva.service.errors import CLIENT_LEFT
+
+__all__ = ["CLIENT_LEFT", "ClientLeft", "ClosingResponse", "unless_client_leaves"]
 
 Result = TypeVar("Result")
 
-# The status of a response to somebody who has left. Nobody sees it; the log and the metrics do.
-CLIENT_LEFT = 499
 
 
 class ClientLeft(Exception):

@@ -6,10 +6,14 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
 
 from viva.errors import VivaError
 from viva.service.requests import current_request_id
+
+# The status of a response to somebody who has left. Nobody sees it; the log and the metrics do.
+CLIENT_LEFT = 499
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media"}
 
@@ -19,6 +23,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(VivaError, _viva_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _client_left)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -50,6 +55,10 @@ async def _http_error(_request: Request, error: HTTPException) -> JSONResponse:
     response = _plain(error.status_code, code, f"{error.detail}.", None)
     response.headers.update(error.headers or {})
     return response
+
+
+async def _client_left(_request: Request, _error: ClientDisconnect) -> Response:
+    return Response(status_code=CLIENT_LEFT)
 
 
 async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:

@@ -21,7 +21,6 @@ from viva.errors import (
     VivaError,
 )
 from viva.service.requests import current_request_id
-from viva.sse import SSEEvent, SSEParser
 
 _MAX_ERROR_BODY = 64 * 1024
 
@@ -129,14 +128,6 @@ class Upstream:
                 self.stage, f"The {self.stage} stage sent something that is not JSON."
             ) from error
 
-    async def events(self, method: str, path: str, **options: Any) -> AsyncIterator[SSEEvent]:
-        """The server-sent events of a response, one by one."""
-        parser = SSEParser()
-        async with self.open(method, path, **options) as response:
-            async for chunk in response.content.iter_any():
-                for event in parser.feed(chunk):
-                    yield event
-
     def mapped(self, error: BaseException) -> VivaError:
         """Our error for one of the HTTP client's."""
         if isinstance(error, TimeoutError):
@@ -150,8 +141,10 @@ class Upstream:
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> VivaError:
         given = _error_fields(await response.content.read(_MAX_ERROR_BODY))
-        code = str(given.get("code") or "") or None
-        message = str(given.get("message") or f"The {self.stage} stage refused the request.")[:1000]
+        # Our own services' errors carry a request id; another server's words are not shown to our users.
+        ours = given if "request_id" in given else {}
+        code = str(ours.get("code") or f"{self.stage}_refused")
+        message = str(ours.get("message") or f"The {self.stage} stage refused the request ({response.status}).")
         if response.status in (429, 503):
             return Overloaded(
                 f"The {self.stage} stage is at its capacity; try again in a moment.",
@@ -163,7 +156,7 @@ class Upstream:
         if response.status == 404:
             return NotFound(message, code=code)
         if 400 <= response.status < 500 and response.status not in (401, 403, 407):
-            return InvalidRequest(message, code=code, param=given.get("param"))
+            return InvalidRequest(message, code=code, param=ours.get("param"))
         # 401 and the like are our configuration, not the caller's mistake.
         return StageUnavailable(self.stage, f"The {self.stage} stage failed; try again.")
 

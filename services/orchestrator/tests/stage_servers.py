@@ -24,7 +24,7 @@ class StageServers:
     finish: bool = True  # whether the llm's stream ends with its finish mark
     degraded: str | None = None  # the llm's header
     status: dict[str, int] = field(default_factory=dict)  # "asr", "llm", "tts" -> an HTTP status to fail with
-    fail_once: set[str] = field(default_factory=set)  # stages that fail their next request only
+    fail_times: dict[str, int] = field(default_factory=dict)  # stages that fail their next requests, so many
     pause: asyncio.Event = field(default_factory=asyncio.Event)  # the llm waits for it after its first delta
     paused: asyncio.Event = field(default_factory=asyncio.Event)  # set when it waits
     left: asyncio.Event = field(default_factory=asyncio.Event)  # set when its client went away meanwhile
@@ -74,6 +74,8 @@ class StageServers:
         if failure := self._failure("tts", request):
             return failure
         text = (await request.json())["input"]
+        if "unspeakable" in text:
+            return web.json_response({"error": {"code": "text_unspeakable", "message": "No."}}, status=400)
         self.spoken.append(text)
         return web.Response(body=f"<{text}>".encode())
 
@@ -82,8 +84,8 @@ class StageServers:
 
     def _failure(self, stage: str, request: web.Request) -> web.Response | None:
         self.request_ids.add(request.headers.get("X-Request-ID", ""))
-        if stage in self.fail_once:
-            self.fail_once.remove(stage)
+        if self.fail_times.get(stage):
+            self.fail_times[stage] -= 1
             return web.Response(status=500)
         return web.Response(status=self.status[stage]) if stage in self.status else None
 

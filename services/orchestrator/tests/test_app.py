@@ -77,6 +77,20 @@ async def test_wrong_questions_get_a_4xx_with_a_code(client, servers, request_, 
     assert servers.prompts == []
 
 
+@pytest.mark.parametrize("path", ["/v1/sessions", "/end_session", "/invoke", "/v1/lectures"])
+async def test_json_without_end_is_refused(client, path):
+    """Declared or not, a body over the limit is not read into memory."""
+    headers = {"Content-Type": "application/json"}
+    declared = await client.post(path, content=b" " * (9 * 1024 * 1024), headers=headers)
+    assert (declared.status_code, declared.json()["error"]["code"]) == (413, "too_large")
+
+    async def endless():
+        for _ in range(64):
+            yield b" " * 1024 * 1024
+
+    assert 400 <= (await client.post(path, content=endless(), headers=headers)).status_code < 500
+
+
 async def test_the_stages_answer_through_the_front_door(client):
     """Transcription, speech and chat are passed on as they come."""
     heard = await client.post("/v1/audio/transcriptions", files={"file": b"x"}, data={"model": "whisper-1"})

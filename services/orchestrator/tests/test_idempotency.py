@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import orjson
+import pytest
 
 ASK = {"lecture_id": "lec_1", "question": "Who made it?"}
 KEY = {"Idempotency-Key": "k-1"}
@@ -27,27 +28,47 @@ async def test_the_same_request_again_is_the_same_turn(client, servers):
     assert [turn["turn_id"] for turn in history["turns"]] == [first[-1]["turn_id"]]
 
 
-async def test_a_request_sent_twice_at_once_is_one_turn(client, servers):
+@pytest.fixture
+async def ask(client):
+    """A question with its session."""
+    return ASK | {"session_id": (await client.post("/v1/sessions", json={})).json()["session_id"]}
+
+
+async def test_a_request_sent_twice_at_once_is_one_turn(client, servers, ask):
     """The second waits for the first."""
-    both = await asyncio.gather(*(client.post("/invoke", json=ASK, headers=KEY) for _ in range(2)))
+    both = await asyncio.gather(*(client.post("/invoke", json=ask, headers=KEY) for _ in range(2)))
     assert events_of(both[0])[-1] == events_of(both[1])[-1]
     assert len(servers.prompts) == 1
 
 
-async def test_another_question_under_the_same_key_is_refused(client, servers):
+async def test_another_question_under_the_same_key_is_refused(client, servers, ask):
     """409, and the first turn stays what it was."""
-    await client.post("/invoke", json=ASK, headers=KEY)
-    refused = await client.post("/invoke", json=ASK | {"question": "Something else?"}, headers=KEY)
+    await client.post("/invoke", json=ask, headers=KEY)
+    refused = await client.post("/invoke", json=ask | {"question": "Something else?"}, headers=KEY)
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "idempotency_key_reused")
     assert len(servers.prompts) == 1
 
 
-async def test_a_failed_turn_may_be_tried_again_with_its_key(client, servers):
+async def test_the_answer_is_said_again_though_the_voice_is_gone(client, servers, ask):
+    """One done, which says that it is text alone."""
+    await client.post("/invoke", json=ask, headers=KEY)
+    servers.status["tts"] = 500
+    again = events_of(await client.post("/invoke", json=ask, headers=KEY))
+    assert [event["type"] for event in again] == ["transcript", "answer.delta", "done"]
+    assert again[-1]["degraded"] == "tts:text_only"
+
+
+async def test_a_key_without_a_session_is_refused(client, servers):
+    """Two callers who choose the same key must not meet."""
+    assert (await client.post("/invoke", json=ASK, headers=KEY)).json()["error"]["param"] == "session_id"
+
+
+async def test_a_failed_turn_may_be_tried_again_with_its_key(client, servers, ask):
     """Nothing of a failure is kept."""
     servers.status["llm"] = 500
-    assert events_of(await client.post("/invoke", json=ASK, headers=KEY))[-1]["type"] == "error"
+    assert events_of(await client.post("/invoke", json=ask, headers=KEY))[-1]["type"] == "error"
     servers.status.clear()
-    assert events_of(await client.post("/invoke", json=ASK, headers=KEY))[-1]["type"] == "done"
+    assert events_of(await client.post("/invoke", json=ask, headers=KEY))[-1]["type"] == "done"
 
 
 async def test_keys_of_two_sessions_are_two_keys(client, servers):

@@ -81,6 +81,30 @@ async def test_an_archive_has_the_whole_conversation(sessions, tmp_path):
     assert await sessions.archive(session_id) == (key, turns)
 
 
+async def test_a_turn_committed_while_the_archive_is_written_is_in_it(sessions, tmp_path):
+    """Its client has seen `done`: it is neither lost with the session nor left out of the archive."""
+    session_id = (await sessions.open("lec_1")).session_id
+    await sessions.append(session_id, past_turn(1))
+    put = sessions._objects.put
+
+    async def put_and_append(key: str, data: bytes) -> None:
+        await put(key, data)
+        if b"turn_2" not in data:
+            await sessions.append(session_id, past_turn(2))
+
+    sessions._objects.put = put_and_append
+    key, turns = await sessions.archive(session_id)
+    assert turns == 2
+    assert len(orjson.loads((tmp_path / key).read_bytes())["turns"]) == 2
+
+
+async def test_no_history_can_be_asked_for(sessions):
+    """Zero turns are zero, not all."""
+    session_id = (await sessions.open()).session_id
+    await sessions.append(session_id, past_turn(1))
+    assert (await sessions.read(session_id, last=0)).turns == ()
+
+
 async def test_committed_turns_outlive_redis(own_redis_server, tmp_path):
     """What was acknowledged is in the append-only file, even when Redis is killed a moment later."""
     async with connect(own_redis_server.url) as client:

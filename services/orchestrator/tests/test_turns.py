@@ -194,7 +194,7 @@ async def test_asr_down_is_one_error(turns, servers):
 @pytest.mark.parametrize("stage", ["asr", "tts"])
 async def test_one_failure_of_a_replica_is_not_noticed(turns, servers, stage):
     """asr and tts are asked once more; nothing is lost, nothing said twice."""
-    servers.fail_once.add(stage)
+    servers.fail_times[stage] = 1
     found = await ask(turns, text=None, audio=spoken_question())
     assert found[-1].degraded is None
     assert [clip.text for clip in of_type(found, events.Audio)] == [
@@ -210,6 +210,23 @@ async def test_tts_down_leaves_the_text(turns, servers):
     assert found[-1].degraded == "tts:text_only"
     assert of_type(found, events.Audio) == []
     assert found[-1].answer == "It was Jack Kilby. He showed it in 1958."
+
+
+async def test_a_clause_that_cannot_be_said_silences_no_other(turns, servers):
+    """The rest is spoken, and nothing is called degraded: the voice works."""
+    servers.deltas = ["This is an unspeakable thing to say. ", "But this one can be heard by everyone."]
+    found = await ask(turns)
+    assert [clip.text for clip in of_type(found, events.Audio)] == ["But this one can be heard by everyone."]
+    assert found[-1].degraded is None
+
+
+async def test_speech_resumes_after_an_outage(turns, servers):
+    """A clause that was lost is said to be; the next ones are heard."""
+    servers.deltas, servers.pace_s = ["This clause will be lost. ", "This one is heard again."], 0.3
+    servers.fail_times["tts"] = 2  # the try and its second try
+    found = await ask(turns)
+    assert [clip.text for clip in of_type(found, events.Audio)] == ["This one is heard again."]
+    assert found[-1].degraded == "tts:text_only"
 
 
 async def test_a_stand_in_model_is_named(turns, servers):
@@ -309,6 +326,12 @@ async def test_nothing_transcribed_yet_is_said_without_asking_the_model(turns, p
     done = (await ask(turns))[-1]
     assert "not heard anything" in done.answer
     assert servers.prompts == []
+
+
+async def test_a_lecture_that_failed_midway_says_so(turns, parts):
+    """What was transcribed is answered from; nothing more is promised."""
+    parts.lectures.known = Transcript("lec_1", None, "failed", 300.0, 125.0, SEGMENTS)
+    assert (await ask(turns))[-1].answer.endswith("the rest of the lecture could not be transcribed.")
 
 
 async def test_a_failed_lecture_cannot_be_asked(turns, parts):

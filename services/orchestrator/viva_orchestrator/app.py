@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from viva.audio import Decoder
 from viva.service.app import service_app
+from viva.service.body import JSONLimit
 from viva.service.metrics import ServiceMetrics
 from viva.service.upstream import client_session
 from viva_orchestrator.idempotency import Idempotency
@@ -63,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = service_app("Viva", DESCRIPTION, metrics=metrics, lifespan=lifespan, ready=_ready)
     app.state.settings = settings
+    app.add_middleware(JSONLimit, max_bytes=stages.CHAT_BYTES)
     for part in (turns, lectures, sessions, stages, health):
         app.include_router(part.router)
     return app

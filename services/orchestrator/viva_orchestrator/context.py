@@ -41,7 +41,7 @@ class Context:
         for turn in history:
             if turn.lecture_id != transcript.lecture_id:
                 continue  # its citation marks mean another lecture's passages
-            messages.append({"role": "user", "content": turn.question})
+            messages.append({"role": "user", "content": clean_transcript(turn.question)})
             messages.append({"role": "assistant", "content": turn.raw_answer})
         messages.append({"role": "user", "content": clean_transcript(question)})
         return messages

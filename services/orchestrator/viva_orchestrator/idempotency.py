@@ -17,9 +17,10 @@ import orjson
 import structlog
 from redis.asyncio import Redis
 
-from viva.errors import Conflict, StageUnavailable
+from viva.errors import Conflict, InvalidRequest, StageUnavailable, VivaError
 from viva.events import AnswerDelta, Audio, Done, Event, Transcript, decode, encode
 from viva.text import split_sentences
+from viva.text.speakable import speakable
 from viva_orchestrator.stages import Stages
 from viva_orchestrator.state import redis_call
 from viva_orchestrator.turn import Question
@@ -75,9 +76,11 @@ class Idempotency:
         give_up_at = asyncio.get_running_loop().time() + self._running_s
         while asyncio.get_running_loop().time() < give_up_at:
             async with redis_call():
-                found = await self._redis.set(_key(claim), mine, nx=True, get=True, ex=self._running_s)
+                if await self._redis.set(_key(claim), mine, nx=True, ex=self._running_s):
+                    return None
+                found = await self._redis.get(_key(claim))
             if found is None:
-                return None
+                continue  # let go just now
             held = orjson.loads(found)
             if held["asked"] != claim.asked:
                 raise Conflict(
@@ -137,10 +140,19 @@ async def run_once(
 async def _said_again(done: Done, question: Question, stages: Stages) -> AsyncIterator[Event]:
     yield Transcript(done.question)
     yield AnswerDelta(done.answer)
-    if question.audio_format is not None and "tts:text_only" not in (done.degraded or ""):
-        for seq, sentence in enumerate(split_sentences(done.answer)):
-            audio = await stages.speak(sentence, voice=question.voice, audio_format=question.audio_format)
-            yield Audio(seq, question.audio_format, base64.b64encode(audio).decode("ascii"), sentence)
+    speaking = question.audio_format is not None and "tts:text_only" not in (done.degraded or "")
+    seq = 0
+    for sentence in split_sentences(done.answer) if speaking else ():
+        try:
+            audio = await stages.speak(speakable(sentence), voice=question.voice, audio_format=question.audio_format)
+        except InvalidRequest:
+            continue  # nothing in it that can be said
+        except VivaError as error:
+            structlog.get_logger().warning("speech failed", code=error.code, turn_id=done.turn_id)
+            done = replace(done, degraded=",".join(filter(None, (done.degraded, "tts:text_only"))))
+            break
+        yield Audio(seq, question.audio_format, base64.b64encode(audio).decode("ascii"), sentence)
+        seq += 1
     yield done
 
 

@@ -31,6 +31,14 @@ return 1
 """
 
 
+# Deletes a session unless a turn was added after it was read.
+_DELETE_IF_UNCHANGED = """
+if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return 0 end
+redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+return 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class PastTurn:
     """One question and its answer. `raw_answer` still has the citation marks; `asked_at` is Unix time in seconds."""
@@ -77,12 +85,14 @@ class Sessions:
             await pipe.execute()
         return session
 
-    async def read(self, session_id: str, *, last: int = 0) -> Session:
-        """The session with its `last` turns (0: all). Raises NotFound when there is none or it has expired."""
+    async def read(self, session_id: str, *, last: int | None = None) -> Session:
+        """The session with its `last` turns (None: all). Raises NotFound when there is none or it has expired."""
         meta_key, turns_key, _ = _keys(session_id)
+        # Redis counts from the end with negative numbers; -0 would be the beginning.
+        start, end = (0, -1) if last is None else (-last, -1) if last else (1, 0)
         async with redis_call(), self._redis.pipeline(transaction=True) as pipe:
             pipe.hgetall(meta_key)
-            pipe.lrange(turns_key, -last, -1)
+            pipe.lrange(turns_key, start, end)
             meta, turns = await pipe.execute()
         if not meta:
             raise _no_session(session_id)
@@ -112,16 +122,23 @@ class Sessions:
         Returns the object's key and the number of turns. Ending a session again gives the same answer.
         """
         key = f"sessions/{session_id}.json"
-        try:
-            session = await self.read(session_id)
-        except NotFound:
-            if _SESSION_ID.fullmatch(session_id) and await self._objects.exists(key):
-                return key, len(orjson.loads(await self._objects.get(key))["turns"])
-            raise
-        record = asdict(session) | {"ended_at": time.time()}
-        await self._objects.put(key, orjson.dumps(record, option=orjson.OPT_INDENT_2))
-        await self.delete(session_id)
-        return key, len(session.turns)
+        while True:
+            try:
+                session = await self.read(session_id)
+            except NotFound:
+                if _SESSION_ID.fullmatch(session_id) and await self._objects.exists(key):
+                    return key, len(orjson.loads(await self._objects.get(key))["turns"])
+                raise
+            record = asdict(session) | {"ended_at": time.time()}
+            await self._objects.put(key, orjson.dumps(record, option=orjson.OPT_INDENT_2))
+            if await self._delete_unchanged(session):
+                return key, len(session.turns)
+            # A turn was committed meanwhile: its client saw `done`, so it belongs into the archive.
+
+    async def _delete_unchanged(self, session: Session) -> bool:
+        async with redis_call():
+            script, keys = _DELETE_IF_UNCHANGED, _keys(session.session_id)
+            return bool(await self._redis.eval(script, 3, *keys, len(session.turns)))
 
 
 def _keys(session_id: str) -> tuple[str, str, str]:

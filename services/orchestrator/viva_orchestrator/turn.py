@@ -15,12 +15,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import secrets
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import structlog
 
@@ -32,6 +30,7 @@ from viva.text.speakable import speakable
 from viva_orchestrator.context import Context
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.lectures.model import Transcript
+from viva_orchestrator.lectures.spool import spooling, temporary_folder
 from viva_orchestrator.sessions import PastTurn, Session, Sessions
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.stages import AnswerChunk, AnswerEnd, AnswerStart, Stages
@@ -40,6 +39,9 @@ from viva_orchestrator.stages import AnswerChunk, AnswerEnd, AnswerStart, Stages
 CLAUSES_AT_ONCE = 2
 # Clauses that wait for their voice; more, and the model's text waits too.
 CLAUSES_WAITING = 32
+
+# After so many clauses that could not be spoken, with a second try each, the rest of the answer is text.
+VOICE_FAILURES = 2
 
 # A clause and the task that makes its audio, in the order in which they were written; None at the end.
 ClauseQueue = asyncio.Queue[tuple[str, asyncio.Task[bytes | None]] | None]
@@ -93,6 +95,7 @@ class Turn:
     degraded: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
     voices: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CLAUSES_AT_ONCE))
+    failed_voices: int = 0
     raw_answer: str = ""  # as the model wrote it, for the history
     answer: str = ""  # without citation marks, for people
     cited: dict[int, None] = field(
@@ -138,10 +141,11 @@ class Turn:
     async def check_audio(self, audio: bytes) -> None:
         """Raises AudioRejected or AudioTooLong when the question is not a short recording."""
         limits = AudioLimits(max_duration_s=self.parts.settings.question_max_s)
-        with tempfile.NamedTemporaryFile(prefix="viva-question-") as file:
-            file.write(audio)
-            file.flush()
-            await self.parts.decoder.inspect(Path(file.name), limits)
+        async with temporary_folder(self.parts.settings.temp_dir) as folder:
+            async with spooling(folder / "question") as file:
+                await file.write(audio)
+                await file.close()
+            await self.parts.decoder.inspect(folder / "question", limits)
 
     async def recall(self) -> _Recalled:
         """The session with its last turns, and the lecture as far as it is transcribed. Raises NotFound."""
@@ -247,15 +251,18 @@ class Turn:
         if audio_format is None or not (words := speakable(clause)):
             return None
         async with self.voices:
-            if "tts:text_only" in self.degraded:
-                return None
+            if self.failed_voices >= VOICE_FAILURES:
+                return None  # the stage is down: the listener must not wait for its time to run out again and again
             started = time.monotonic()
             try:
-                audio = await self.parts.stages.speak(
-                    words, voice=self.question.voice, audio_format=audio_format
-                )
+                audio = await self.parts.stages.speak(words, voice=self.question.voice, audio_format=audio_format)
+            except InvalidRequest as error:
+                # These words cannot be said, in letters that the voice does not know, say; the next ones can.
+                structlog.get_logger().info("clause not spoken", code=error.code, turn_id=self.question.turn_id)
+                return None
             except VivaError as error:
                 structlog.get_logger().warning("speech failed", code=error.code, turn_id=self.question.turn_id)
+                self.failed_voices += 1
                 if "tts:text_only" not in self.degraded:
                     self.degraded.append("tts:text_only")
                 return None
@@ -331,6 +338,8 @@ class Turn:
 def _partial_note(transcript: Transcript) -> str:
     minutes, seconds = divmod(int(transcript.transcribed_s), 60)
     heard = f"{minutes} minutes" if minutes > 1 else f"{minutes * 60 + seconds} seconds"
+    if transcript.status == "failed":
+        return f" That is from the first {heard}; the rest of the lecture could not be transcribed."
     return f" That is from the first {heard}; the rest of the lecture is still being transcribed."
 
 

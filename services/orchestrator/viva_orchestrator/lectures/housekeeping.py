@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 
 import structlog
@@ -48,8 +47,13 @@ class Housekeeping:
         if await self._records.list_is_complete():
             return
         for lecture_id in filter(is_lecture_id, await self._archive.lecture_ids()):
-            with contextlib.suppress(NotFound):  # deleted meanwhile, or never whole
+            try:
                 await self._records.create(await self._archive.read_lecture(lecture_id))
+            except NotFound:
+                continue  # deleted meanwhile, or never whole
+            except (ValueError, KeyError, TypeError):
+                # One record that cannot be read must not hide the others.
+                structlog.get_logger().warning("lecture.json cannot be read", lecture_id=lecture_id)
         await self._records.mark_list_complete()
 
     async def _rounds(self) -> None:
@@ -62,5 +66,7 @@ class Housekeeping:
                     await self._uploads.sweep()
             except VivaError as error:
                 structlog.get_logger().debug("housekeeping put off", code=error.code)
+            except Exception:
+                structlog.get_logger().exception("housekeeping failed")
             number += 1
             await asyncio.sleep(ROUND_S * random.uniform(0.8, 1.2))

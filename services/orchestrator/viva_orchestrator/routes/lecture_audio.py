@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from viva.service.disconnect import ClosingResponse
 from viva.service.errors import error_response
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.lectures.ranges import RangeNotSatisfiable, parse_range
@@ -68,7 +70,9 @@ async def _respond(request: Request, lecture_id: str, start: float | None, end: 
     status = 206 if asked else 200
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type="audio/wav")
-    return StreamingResponse(audio.read(first, last), status, headers, media_type="audio/wav")
+    return ClosingResponse(
+        audio.read(first, last), held=AsyncExitStack(), status_code=status, headers=headers, media_type="audio/wav"
+    )
 
 
 def _range_header(request: Request, audio: AudioSlice) -> str | None:

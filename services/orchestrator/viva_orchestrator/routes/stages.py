@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from viva.service.body import limited
 from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
 from viva.service.upstream import Upstream
+from viva_orchestrator.lectures.spool import disk_errors
 from viva_orchestrator.stages import Stages
 
 router = APIRouter(tags=["stages"])
@@ -26,6 +27,8 @@ CHAT_BYTES = 8 * 1024 * 1024
 MEMORY_BYTES = 1024 * 1024
 # A whole file is transcribed before the first byte comes.
 TRANSCRIPTION_FIRST_BYTE_S = 600.0
+# So is a whole answer written, when it is not streamed.
+CHAT_FIRST_BYTE_S = 120.0
 
 _REQUEST_HEADERS = ("content-type", "accept")
 _RESPONSE_HEADERS = ("content-type", "x-viva-backend", "x-viva-degraded", "x-sample-rate")
@@ -53,7 +56,7 @@ async def speech(request: Request) -> Response:
 async def chat_completions(request: Request) -> Response:
     """JSON: `messages`, `stream`, `max_tokens` and what else the llm stage takes."""
     body = limited(request, CHAT_BYTES, what="The request")
-    return await _pass_on(body, _stages(request).llm, "/v1/chat/completions", None)
+    return await _pass_on(body, _stages(request).llm, "/v1/chat/completions", CHAT_FIRST_BYTE_S)
 
 
 def _stages(request: Request) -> Stages:
@@ -86,8 +89,10 @@ async def _chunks(upstream: Upstream, response: ClientResponse) -> AsyncIterator
 
 async def _spooled(request: Request, held: AsyncExitStack) -> IO[bytes]:
     """The body as a file, on the disk where it is large, until `held` is closed."""
-    file = held.enter_context(tempfile.SpooledTemporaryFile(MEMORY_BYTES))  # noqa: SIM115 - it is held
-    async for chunk in request.stream():
-        file.write(chunk)
+    with disk_errors():
+        folder = request.app.state.settings.temp_dir
+        file = held.enter_context(tempfile.SpooledTemporaryFile(MEMORY_BYTES, dir=folder))  # noqa: SIM115 - held
+        async for chunk in request.stream():
+            file.write(chunk)
     file.seek(0)
     return file

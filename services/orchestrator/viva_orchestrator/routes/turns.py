@@ -69,7 +69,7 @@ _BODY: dict[str, Any] = {
             "in": "header",
             "required": False,
             "schema": {"type": "string", "maxLength": MAX_KEY},
-            "description": "The same request again with the same key gives the same answer and is one turn",
+            "description": "The same request again with the same key, in the same session, is one turn with one answer",
         }
     ],
 }
@@ -114,6 +114,10 @@ async def _stream(
     state = request.app.state
     turns: Turns = state.turns
     if key := request.headers.get("idempotency-key"):
+        if question.session_id is None:
+            raise InvalidRequest(
+                "With an Idempotency-Key give session_id, too: keys belong to a session.", param="session_id"
+            )
         turn = run_once(turns, state.idempotency, state.stages, question, _checked(key), transport=transport)
     else:
         turn = turns.run(question, transport=transport)
