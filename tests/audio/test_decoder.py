@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from viva.audio import AudioLimits, Decoder
-from viva.errors import AudioRejected
+from viva.errors import AudioRejected, Overloaded
 
 LIMITS = AudioLimits(max_duration_s=3_600)
 ROOT = Path(__file__).parents[2]
@@ -158,7 +158,7 @@ async def test_time_is_limited(decoder: Decoder, long: Path) -> None:
 async def test_no_more_work_at_once_than_allowed(recording: Callable) -> None:
     """Twenty jobs at once are all served, by no more than three children at a time."""
     most = 0
-    async with Decoder(max_children=3) as decoder:
+    async with Decoder(max_children=3, max_wait_s=60) as decoder:
         idle = len(descendants())
 
         async def work() -> None:
@@ -171,6 +171,19 @@ async def test_no_more_work_at_once_than_allowed(recording: Callable) -> None:
 
         await asyncio.gather(*(work() for _ in range(20)))
     assert 1 <= most <= 3
+
+
+async def test_nobody_waits_without_end(recording: Callable, long: Path) -> None:
+    """While slow readers hold every child, the next is told to come later; once one has left, there is room."""
+    async with Decoder(max_children=2, max_wait_s=0.1) as decoder:
+        held = [decoder.decode(long, LIMITS) for _ in range(2)]
+        await asyncio.gather(*(anext(blocks) for blocks in held))
+        async with asyncio.timeout(30):
+            with pytest.raises(Overloaded):
+                await decoder.inspect(recording("wav"), LIMITS)
+        await held[0].aclose()
+        await decoder.inspect(recording("wav"), LIMITS)
+        await held[1].aclose()
 
 
 def test_cpu_time_is_limited_in_the_child_itself() -> None:

@@ -17,20 +17,23 @@ from viva.audio.child import Child, took_too_long
 from viva.audio.info import AudioInfo, AudioLimits
 from viva.audio.job import DECODE, DONE, INSPECT, READ, Job
 from viva.audio.template import Template
+from viva.errors import Overloaded
 
 
 class Decoder:
     """Inspects and decodes recordings in child processes; one for each service, opened in its lifespan.
 
     One more process waits to be forked into children (about 35 MB, which they share); should it die, the
-    next job starts another, and jobs at work raise Overloaded. At most `max_children` work at once, and
-    more callers than that wait.
+    next job starts another, and jobs at work raise Overloaded. At most `max_children` work at once; more
+    callers than that wait for `max_wait_s` seconds at most, then raise Overloaded: a child is held as long as its
+    reader takes, which may be hours.
     """
 
-    def __init__(self, *, max_children: int = 32) -> None:
+    def __init__(self, *, max_children: int = 32, max_wait_s: float = 10.0) -> None:
         self._template: Template | None = None
         self._changing = asyncio.Lock()
         self._slots = asyncio.Semaphore(max_children)
+        self._max_wait_s = max_wait_s
         self._closed = False
 
     async def start(self) -> None:
@@ -94,12 +97,25 @@ class Decoder:
 
     @contextlib.asynccontextmanager
     async def _child(self, job: Job) -> AsyncIterator[Child]:
-        async with self._slots:
+        async with self._slot():
             template, child = await self._fork(job)
             try:
                 yield child
             finally:
                 await asyncio.shield(template.reclaim(child))
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._max_wait_s):
+                await self._slots.acquire()
+        except TimeoutError:
+            message = "Too many recordings are being read; try again later."
+            raise Overloaded(message, retry_after_s=self._max_wait_s) from None
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def _fork(self, job: Job) -> tuple[Template, Child]:
         async with self._changing:

@@ -219,6 +219,20 @@ async def test_a_question_is_not_refused_for_lectures(open_app, speak) -> None:
     await cancelled(lecture, question)
 
 
+async def test_many_lectures_leave_room_for_a_question(open_app, speak) -> None:
+    """More lectures at once than can be read are told 503, and a question still gets in at once."""
+    client = await open_app(fake_latency_ms=60_000)
+    recording = await asyncio.to_thread(speak(*TWO_SENTENCES).read_bytes)
+    batch = {"X-Viva-Priority": "batch"}
+    lectures = [asyncio.create_task(post(client, recording, batch)) for _ in range(36)]
+    async with asyncio.timeout(60):
+        refused, _ = await asyncio.wait(lectures, return_when=asyncio.FIRST_COMPLETED)
+        question = asyncio.create_task(post(client, recording))
+        await until(client, 'viva_asr_queued_audio_seconds{kind="interactive"}')
+    assert {answer.result().status_code for answer in refused} == {503}
+    await cancelled(question, *(lecture for lecture in lectures if not lecture.done()))
+
+
 async def test_leaving_stops_the_work(open_app, speak) -> None:
     """A client that closes its connection leaves nothing queued behind, and is counted."""
     client = await open_app(fake_latency_ms=60_000)

@@ -26,6 +26,9 @@ Priority = Literal["interactive", "batch"]
 _LONGEST_INTERACTIVE_S = 300.0
 """Whoever asks: a longer recording would keep the questions of others waiting."""
 _DETECTING_THREADS = 2
+_READ_AT_ONCE = 32
+_BATCH_AT_ONCE = 24
+"""A recording is read for as long as it is recognised; what the others leave is kept for questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Recogniser:
         self.choice = choice
         self.metrics = metrics
         self._limits = AudioLimits(max_duration_s=settings.max_duration_s)
-        self._decoder = Decoder()
+        self._decoder = Decoder(max_children=_READ_AT_ONCE)
         self._stack = AsyncExitStack()
         self._scheduler: Scheduler | None = None
         self._vad: VadModel | None = None
@@ -82,6 +85,7 @@ class Recogniser:
                 self.metrics,
                 max_queued_s=self.settings.max_queued_s,
                 max_queued_interactive_s=self.settings.max_queued_interactive_s,
+                max_batch_recordings=_BATCH_AT_ONCE,
             )
             stack.push_async_callback(self._scheduler.close)
             self._stack = stack.pop_all()

@@ -62,12 +62,19 @@ class Scheduler:
     """Hands the segments of all recordings to an engine's workers, from two queues: interactive, and the rest."""
 
     def __init__(
-        self, workers: Sequence[Worker], metrics: AsrMetrics, *, max_queued_s: float, max_queued_interactive_s: float
+        self,
+        workers: Sequence[Worker],
+        metrics: AsrMetrics,
+        *,
+        max_queued_s: float,
+        max_queued_interactive_s: float,
+        max_batch_recordings: int = 24,
     ) -> None:
         # Those kept for interactive segments come first, so that the others stay free for the rest.
         self._workers = sorted(workers, key=lambda worker: not worker.reserved)
         self._idle = set(self._workers)
         self._metrics = metrics
+        self._max_batch_recordings = max_batch_recordings
         self._limits_s = {True: max_queued_interactive_s, False: max_queued_s}
         self._queues: dict[bool, deque[_Job]] = {True: deque(), False: deque()}
         self._tickets: set[Ticket] = set()
@@ -93,6 +100,10 @@ class Scheduler:
         """How many recordings are being transcribed."""
         return len(self._tickets)
 
+    @property
+    def _batch_recordings(self) -> int:
+        return sum(not ticket.interactive for ticket in self._tickets)
+
     def queued_s(self, interactive: bool) -> float:
         """Seconds of admitted audio of this kind that have not been recognised yet."""
         return sum(ticket.remaining_s for ticket in self._tickets if ticket.interactive == interactive)
@@ -100,7 +111,8 @@ class Scheduler:
     def admit(self, duration_s: float, *, interactive: bool) -> Ticket:
         """Let a recording in. Raises Overloaded when too much of its kind waits; an empty queue takes any length."""
         queued_s = self.queued_s(interactive)
-        if queued_s > 0 and queued_s + duration_s > self._limits_s[interactive]:
+        too_much = queued_s > 0 and queued_s + duration_s > self._limits_s[interactive]
+        if too_much or (not interactive and self._batch_recordings >= self._max_batch_recordings):
             wait_s = queued_s / (self._speed * max(1, len(self._workers)))
             raise Overloaded(
                 "Too much audio is waiting to be transcribed; try again later.",
