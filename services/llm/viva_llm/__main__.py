@@ -1,9 +1,8 @@
 """python -m viva_llm: runs the service."""
 
 from viva.service.serve import serve
-
-from .app import create_app
-from .settings import LLMSettings
+from viva_llm.app import create_app
+from viva_llm.settings import LLMSettings
 
 
 def main() -> None:

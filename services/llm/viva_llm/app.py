@@ -9,13 +9,12 @@ from fastapi import FastAPI
 from viva.service.admission import Admission
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
-
-from .engine import choose, make_backends
-from .metrics import LLMMetrics
-from .roster import Roster
-from .routes import chat, models, status
-from .service import LLMService
-from .settings import LLMSettings
+from viva_llm.engine import choose, make_backends
+from viva_llm.metrics import LLMMetrics
+from viva_llm.roster import Roster
+from viva_llm.routes import chat, models, status
+from viva_llm.service import LLMService
+from viva_llm.settings import LLMSettings
 
 _DESCRIPTION = "OpenAI's chat API in front of an ordered list of backends; the next one answers when one cannot."
 

@@ -6,8 +6,7 @@ import uuid
 import orjson
 
 from viva.errors import VivaError
-
-from .answer import Delta, Usage
+from viva_llm.answer import Delta, Usage
 
 DONE = b"data: [DONE]\n\n"
 

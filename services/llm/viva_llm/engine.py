@@ -7,11 +7,10 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from viva.service.engines import import_engine
-
-from .answer import Delta
-from .backend_list import BackendSpec, check_url, parse_backends
-from .chat import Chat
-from .settings import LLMSettings
+from viva_llm.answer import Delta
+from viva_llm.backend_list import BackendSpec, check_url, parse_backends
+from viva_llm.chat import Chat
+from viva_llm.settings import LLMSettings
 
 ENGINES = {
     "openai": "viva_llm.engines.openai:OpenAIBackend",

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from .answer import Delta, Usage
-from .chat import Chat
-from .failure import Failure, Reason, as_cut_error, as_error
-from .member import Member
-from .metrics import LLMMetrics
-from .patience import Patience
+from viva_llm.answer import Delta, Usage
+from viva_llm.chat import Chat
+from viva_llm.failure import Failure, Reason, as_cut_error, as_error
+from viva_llm.member import Member
+from viva_llm.metrics import LLMMetrics
+from viva_llm.patience import Patience
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from statistics import median
 
-from .failure import Failure, Reason
+from viva_llm.failure import Failure, Reason
 
 # Reasons that say something about this one request, not about the backend.
 _NOT_ITS_FAULT = frozenset({Reason.CONTEXT_TOO_LONG, Reason.CANNOT_HEAR, Reason.CLIENT_FAULT})

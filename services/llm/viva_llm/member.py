@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from .engine import Backend
-from .health import Health
+from viva_llm.engine import Backend
+from viva_llm.health import Health
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 
 from viva.errors import VivaError
 from viva.service.requests import current_request_id
-
-from .answer import Usage
-from .chunks import DONE, ChunkWriter, completion
-from .given_answer import GivenAnswer
+from viva_llm.answer import Usage
+from viva_llm.chunks import DONE, ChunkWriter, completion
+from viva_llm.given_answer import GivenAnswer
 
 
 def headers_of(answer: GivenAnswer) -> dict[str, str]:

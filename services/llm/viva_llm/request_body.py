@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from viva.errors import InvalidRequest
-
-from .chat import Chat, Message, Sampling
+from viva_llm.chat import Chat, Message, Sampling
 
 _MAX_MESSAGES = 1024
 _MAX_TOKENS = 1_000_000

@@ -5,11 +5,10 @@ import asyncio
 import structlog
 
 from viva.errors import NotFound
-
-from .engine import Backend
-from .failure import Failure, Reason
-from .health import Health
-from .member import Member
+from viva_llm.engine import Backend
+from viva_llm.failure import Failure, Reason
+from viva_llm.health import Health
+from viva_llm.member import Member
 
 WHOLE_LIST = "viva"
 """The model name that means the whole list, in order."""

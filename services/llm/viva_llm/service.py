@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from viva.service.admission import Admission
-
-from .chat import Chat
-from .given_answer import Deadlines, GivenAnswer
-from .metrics import LLMMetrics
-from .roster import Roster
-from .settings import LLMSettings
+from viva_llm.chat import Chat
+from viva_llm.given_answer import Deadlines, GivenAnswer
+from viva_llm.metrics import LLMMetrics
+from viva_llm.roster import Roster
+from viva_llm.settings import LLMSettings
 
 
 @dataclass(frozen=True, slots=True)

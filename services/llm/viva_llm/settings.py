@@ -4,8 +4,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from viva.service.settings import ServiceSettings
-
-from .backend_list import BackendSpec, check_keys, check_url, parse_backends, parse_pairs
+from viva_llm.backend_list import BackendSpec, check_keys, check_url, parse_backends, parse_pairs
 
 MIB = 1024 * 1024
 FAKE_TEXT = (

@@ -1,9 +1,8 @@
 """python -m viva_tts: runs the service."""
 
 from viva.service.serve import serve
-
-from .app import create_app
-from .settings import TTSSettings
+from viva_tts.app import create_app
+from viva_tts.settings import TTSSettings
 
 
 def main() -> None:

@@ -9,15 +9,14 @@ from fastapi import FastAPI
 from viva.service.admission import Admission
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
-
-from .bridge import Bridge, usable_cores
-from .cache import PhraseCache
-from .engine import choose, make_engine
-from .metrics import TTSMetrics
-from .routes import speech, status, synthesize, voices
-from .service import TTSService
-from .settings import TTSSettings
-from .stages import Voicing
+from viva_tts.bridge import Bridge, usable_cores
+from viva_tts.cache import PhraseCache
+from viva_tts.engine import choose, make_engine
+from viva_tts.metrics import TTSMetrics
+from viva_tts.routes import speech, status, synthesize, voices
+from viva_tts.service import TTSService
+from viva_tts.settings import TTSSettings
+from viva_tts.stages import Voicing
 
 _DESCRIPTION = "OpenAI's speech API: the first sentence is heard while the next ones are being made."
 

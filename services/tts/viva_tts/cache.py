@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from .engine import Pcm
+from viva_tts.engine import Pcm
 
 # One long sentence must not push everything else out.
 _LARGEST_SHARE = 4

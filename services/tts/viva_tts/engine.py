@@ -10,10 +10,9 @@ from types import MappingProxyType
 from typing import Literal, Protocol
 
 from viva.service.engines import import_engine
-
-from .bridge import Bridge
-from .piper_voices import find_voices
-from .settings import TTSSettings
+from viva_tts.bridge import Bridge
+from viva_tts.piper_voices import find_voices
+from viva_tts.settings import TTSSettings
 
 ENGINES: Mapping[str, str] = MappingProxyType(
     {

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .settings import TTSSettings
+from viva_tts.settings import TTSSettings
 
 
 def find_voices(settings: TTSSettings) -> list[Path]:

@@ -13,9 +13,8 @@ from viva.errors import VivaError
 from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
 from viva.service.requests import current_request_id
 from viva.sse import encode
-
-from .service import TTSService
-from .speech import Speech, Wanted
+from viva_tts.service import TTSService
+from viva_tts.speech import Speech, Wanted
 
 
 async def respond(

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from viva.service.admission import Admission
-
-from .bridge import Bridge
-from .engine import Engine
-from .metrics import TTSMetrics
-from .settings import TTSSettings
-from .speech import Speech, Wanted
-from .stages import Voicing
-from .voices import VoiceBook
+from viva_tts.bridge import Bridge
+from viva_tts.engine import Engine
+from viva_tts.metrics import TTSMetrics
+from viva_tts.settings import TTSSettings
+from viva_tts.speech import Speech, Wanted
+from viva_tts.stages import Voicing
+from viva_tts.voices import VoiceBook
 
 
 @dataclass(frozen=True, slots=True)

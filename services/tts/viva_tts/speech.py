@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from viva.errors import InvalidRequest, VivaError
 from viva.text.sentences import split_sentences
 from viva.text.speakable import speakable
-
-from .bridge import Bridge
-from .engine import Pcm
-from .metrics import TTSMetrics
-from .stages import Voicing, ahead, encoded
+from viva_tts.bridge import Bridge
+from viva_tts.engine import Pcm
+from viva_tts.metrics import TTSMetrics
+from viva_tts.stages import Voicing, ahead, encoded
 
 MAX_CHARACTERS = 4096
 

@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from viva.audio import Encoder
 from viva.errors import DeadlineExceeded
-
-from .bridge import Bridge
-from .cache import Phrase, PhraseCache
-from .engine import Engine, Pcm
-from .metrics import TTSMetrics
+from viva_tts.bridge import Bridge
+from viva_tts.cache import Phrase, PhraseCache
+from viva_tts.engine import Engine, Pcm
+from viva_tts.metrics import TTSMetrics
 
 Item = TypeVar("Item")
 _END = object()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from .engine import Gender, Voice
+from viva_tts.engine import Gender, Voice
 
 # How OpenAI's voices sound to most people; alloy is heard as either.
 OPENAI_VOICES: Mapping[str, Gender] = MappingProxyType(

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 
-from ..answer import Delta
-from ..backend_list import BackendSpec
-from ..chat import Chat
-from ..extractive import Answerer
-from ..settings import LLMSettings
-from .pieces import deltas_of
+from viva_llm.answer import Delta
+from viva_llm.backend_list import BackendSpec
+from viva_llm.chat import Chat
+from viva_llm.engines.pieces import deltas_of
+from viva_llm.extractive import Answerer
+from viva_llm.settings import LLMSettings
 
 # The whole answer is known at once: a few words an event keep the stream cheap and its text readable.
 _WORDS_EACH = 6

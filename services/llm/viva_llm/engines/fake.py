@@ -3,11 +3,11 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
-from ..answer import Delta
-from ..backend_list import BackendSpec
-from ..chat import Chat
-from ..settings import LLMSettings
-from .pieces import deltas_of
+from viva_llm.answer import Delta
+from viva_llm.backend_list import BackendSpec
+from viva_llm.chat import Chat
+from viva_llm.engines.pieces import deltas_of
+from viva_llm.settings import LLMSettings
 
 
 class FakeBackend:

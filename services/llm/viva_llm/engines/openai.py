@@ -7,15 +7,14 @@ import aiohttp
 import orjson
 
 from viva.service.requests import current_request_id
-
-from ..answer import Delta
-from ..backend_list import BackendSpec
-from ..chat import Chat
-from ..failure import Failure, Reason
-from ..settings import LLMSettings
-from .openai_chunks import ChunkReader
-from .openai_errors import error_of, failure_of
-from .openai_request import upstream_body
+from viva_llm.answer import Delta
+from viva_llm.backend_list import BackendSpec
+from viva_llm.chat import Chat
+from viva_llm.engines.openai_chunks import ChunkReader
+from viva_llm.engines.openai_errors import error_of, failure_of
+from viva_llm.engines.openai_request import upstream_body
+from viva_llm.failure import Failure, Reason
+from viva_llm.settings import LLMSettings
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_MODELS_BYTES = 1024 * 1024

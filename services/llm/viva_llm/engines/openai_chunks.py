@@ -3,10 +3,9 @@
 import orjson
 
 from viva.sse import SSEParser
-
-from ..answer import Delta, Usage
-from ..failure import Failure, Reason
-from .openai_errors import error_in, failure_in_stream
+from viva_llm.answer import Delta, Usage
+from viva_llm.engines.openai_errors import error_in, failure_in_stream
+from viva_llm.failure import Failure, Reason
 
 _FINISHED = frozenset({"stop", "length", "content_filter"})
 # A server that shuts down or aborts marks the cut answer so (vLLM): it is not a finish.

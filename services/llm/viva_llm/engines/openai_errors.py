@@ -4,7 +4,7 @@ import re
 
 import orjson
 
-from ..failure import Failure, Reason
+from viva_llm.failure import Failure, Reason
 
 _CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error", "input_tokens"})
 # vLLM has no code of its own for this (its "code" is 400), and older releases no param either, so that the

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from ..answer import Delta, Usage
-from ..chat import Chat
+from viva_llm.answer import Delta, Usage
+from viva_llm.chat import Chat
 
 _WORD = re.compile(r"\s*\S+|\s+$")
 

@@ -6,12 +6,11 @@ import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
-
-from ..body import read_body
-from ..chunks import ChunkWriter, new_answer_id
-from ..relay import events_of, headers_of, whole
-from ..request_body import ChatCompletionRequest, parse_request
-from ..service import LLMService, service_of
+from viva_llm.body import read_body
+from viva_llm.chunks import ChunkWriter, new_answer_id
+from viva_llm.relay import events_of, headers_of, whole
+from viva_llm.request_body import ChatCompletionRequest, parse_request
+from viva_llm.service import LLMService, service_of
 
 router = APIRouter(tags=["chat"])
 

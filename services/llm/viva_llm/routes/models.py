@@ -3,8 +3,7 @@
 from fastapi import APIRouter, Depends
 
 from viva.errors import NotFound
-
-from ..service import LLMService, service_of
+from viva_llm.service import LLMService, service_of
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

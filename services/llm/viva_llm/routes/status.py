@@ -2,8 +2,8 @@
 
 from fastapi import APIRouter, Depends
 
-from ..member import Member
-from ..service import LLMService, service_of
+from viva_llm.member import Member
+from viva_llm.service import LLMService, service_of
 
 router = APIRouter(tags=["health"])
 

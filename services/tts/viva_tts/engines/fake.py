@@ -5,9 +5,9 @@ import math
 import struct
 from collections.abc import AsyncGenerator
 
-from ..bridge import Bridge
-from ..engine import Pcm, Voice
-from ..settings import TTSSettings
+from viva_tts.bridge import Bridge
+from viva_tts.engine import Pcm, Voice
+from viva_tts.settings import TTSSettings
 
 RATE_HZ = 24_000
 _CHARACTERS_PER_S = 15.0

@@ -10,10 +10,9 @@ from typing import IO
 import structlog
 
 from viva.errors import EngineUnavailable, StageUnavailable
-
-from ..bridge import Bridge
-from ..engine import Gender, Pcm, Voice
-from ..settings import TTSSettings
+from viva_tts.bridge import Bridge
+from viva_tts.engine import Gender, Pcm, Voice
+from viva_tts.settings import TTSSettings
 
 _GENDERS: dict[str, Gender] = {"slt": "female", "rms": "male", "awb": "male", "kal": "male", "kal16": "male"}
 # It knows the words of the time of day and no others.

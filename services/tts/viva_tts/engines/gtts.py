@@ -13,11 +13,10 @@ from gtts import gTTS, gTTSError
 
 from viva.audio import AudioLimits, Decoder
 from viva.errors import AudioRejected, AudioTooLong, Overloaded, StageUnavailable, VivaError
-
-from ..bridge import Bridge
-from ..engine import Pcm, Voice
-from ..settings import TTSSettings
-from ..tempo import Tempo
+from viva_tts.bridge import Bridge
+from viva_tts.engine import Pcm, Voice
+from viva_tts.settings import TTSSettings
+from viva_tts.tempo import Tempo
 
 RATE_HZ = 24_000
 _LIMITS = AudioLimits(max_duration_s=120)

@@ -7,11 +7,10 @@ import structlog
 
 from viva.errors import EngineUnavailable, InvalidRequest, StageUnavailable, VivaError
 from viva.service.upstream import Upstream, client_session
-
-from ..bridge import Bridge
-from ..engine import Pcm, Voice
-from ..settings import TTSSettings
-from ..voices import OPENAI_VOICES
+from viva_tts.bridge import Bridge
+from viva_tts.engine import Pcm, Voice
+from viva_tts.settings import TTSSettings
+from viva_tts.voices import OPENAI_VOICES
 
 _VOICES_WITHIN_S = 2.0
 # What this service says itself of a text that its voices cannot say; the other sentences are spoken all the same.

@@ -9,11 +9,10 @@ import structlog
 from piper import PiperVoice, SynthesisConfig
 
 from viva.errors import EngineUnavailable, StageUnavailable
-
-from ..bridge import Bridge
-from ..engine import Pcm, Voice
-from ..piper_voices import find_voices
-from ..settings import TTSSettings
+from viva_tts.bridge import Bridge
+from viva_tts.engine import Pcm, Voice
+from viva_tts.piper_voices import find_voices
+from viva_tts.settings import TTSSettings
 
 _WARM_UP = "Ready."
 

@@ -3,11 +3,10 @@
 from fastapi import APIRouter, Depends, Request, Response
 
 from viva.audio import CONTENT_TYPES
-
-from ..request_body import SpeechRequest, documented, read
-from ..response import respond
-from ..service import TTSService, service_of
-from ..speech import Wanted
+from viva_tts.request_body import SpeechRequest, documented, read
+from viva_tts.response import respond
+from viva_tts.service import TTSService, service_of
+from viva_tts.speech import Wanted
 
 router = APIRouter(tags=["speech"])
 

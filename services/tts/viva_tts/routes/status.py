@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Depends
 
-from ..service import TTSService, service_of
+from viva_tts.service import TTSService, service_of
 
 router = APIRouter(tags=["health"])
 

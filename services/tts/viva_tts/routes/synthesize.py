@@ -2,11 +2,11 @@
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from ..request_body import SynthesizeRequest, documented, read
-from ..response import respond
-from ..service import TTSService, service_of
-from ..speech import Wanted
-from .speech import ERRORS
+from viva_tts.request_body import SynthesizeRequest, documented, read
+from viva_tts.response import respond
+from viva_tts.routes.speech import ERRORS
+from viva_tts.service import TTSService, service_of
+from viva_tts.speech import Wanted
 
 router = APIRouter(tags=["speech"])
 

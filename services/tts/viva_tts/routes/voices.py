@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from fastapi import APIRouter, Depends
 
-from ..service import TTSService, service_of
+from viva_tts.service import TTSService, service_of
 
 router = APIRouter(tags=["speech"])
 
