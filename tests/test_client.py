@@ -24,7 +24,7 @@ DONE = {
 
 
 def client_of(handler: Callable[[httpx.Request], httpx.Response]) -> VivaClient:
-    return VivaClient("http://viva.test", transport=httpx.MockTransport(handler))
+    return VivaClient("http://viva.test", transport=httpx.MockTransport(handler), reconnect_after_s=0.0)
 
 
 def answering(*events: dict | str, chop: int = 7) -> Callable[[httpx.Request], httpx.Response]:
@@ -131,6 +131,25 @@ def test_an_answer_that_is_not_vivas_is_said_to_be_so():
         client.status()
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"null", b"\xff", b"", b'{"hello": "world"}'])
+def test_a_success_that_is_not_vivas_is_said_to_be_so(body):
+    """Another server's page, with 200: the sentence and its code, not a JSON error or a missing key."""
+    with client_of(lambda _request: httpx.Response(200, content=body)) as client:
+        for call in (lambda: client.lecture("l1"), lambda: list(client.lectures()), client.open_session):
+            with pytest.raises(errors.VivaError, match="VIVA_URL") as caught:
+                call()
+            assert caught.value.code == "not_viva"
+
+
+def test_a_turn_in_lines_that_are_no_events_is_said_to_be_so():
+    """Text where events should be is not taken for a turn."""
+    with (
+        client_of(answering("<html>", "</html>")) as client,
+        pytest.raises(errors.VivaError, match="VIVA_URL"),
+    ):
+        list(client.ask("s1", "l1", "Why?"))
+
+
 def test_nobody_there_is_a_sentence_with_the_way_out():
     """A refused connection names the address and `make run`."""
     with VivaClient("http://127.0.0.1:9") as client:
@@ -172,6 +191,62 @@ def test_progress_is_followed_to_its_end():
         seen = list(client.follow("l1"))
     assert [(lecture.progress, lecture.is_ready) for lecture in seen] == [(0.5, False), (1.0, True)]
     assert seen[-1].segments[0].text == "hello"
+
+
+def progress_event(progress: float, status: str = "transcribing") -> str:
+    data = {"lecture_id": "l1", "status": status, "progress": progress, "duration_s": 10.0}
+    return f"event: progress\ndata: {json.dumps(data)}\n\n"
+
+
+def following(*connections: str | type[Exception]) -> Callable[[httpx.Request], httpx.Response]:
+    """Answers each connection to the events with the next text, which ends; a lecture is always ready."""
+    left = list(connections)
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/events"):
+            return httpx.Response(200, json={"lecture_id": "l1", "status": "ready", "progress": 1.0})
+        body = left.pop(0)
+        if isinstance(body, str):
+            return httpx.Response(200, text=body)
+        raise body("broken")
+
+    return handler
+
+
+def test_a_transcription_is_followed_over_broken_connections():
+    """The connection is made again as long as the lecture goes on, and what was seen already is not seen twice."""
+    half, most = progress_event(0.5), progress_event(0.8)
+    again = "event: error\ndata: " + json.dumps(
+        {"type": "error", "code": "redis_unavailable", "message": "Down.", "retryable": True}
+    )
+    connections = (half, httpx.ConnectError, half + most, again + "\n\n", most + progress_event(1.0, "ready"))
+    with client_of(following(*connections)) as client:
+        assert [lecture.progress for lecture in client.follow("l1")] == [0.5, 0.8, 1.0]
+
+
+def test_following_gives_up_when_nothing_comes_any_more():
+    """A connection that breaks again and again at the same place is not made for ever."""
+    with (
+        client_of(following(*[progress_event(0.5)] * 20)) as client,
+        pytest.raises(ServerUnreachable, match="closed the connection"),
+    ):
+        list(client.follow("l1"))
+
+
+@pytest.mark.parametrize(
+    ("event", "body", "code"),
+    [
+        ("deleted", {"type": "deleted", "lecture_id": "l1"}, "not_found"),
+        ("error", {"type": "error", "code": "odd", "message": "It is so.", "retryable": False}, "odd"),
+        ("progress", {"hello": "world"}, "not_viva"),
+    ],
+)
+def test_a_transcription_that_ends_otherwise_is_an_error_with_its_code(event, body, code):
+    """The lecture was deleted, the server gave up, or it is not Viva: none is tried again."""
+    with client_of(following(f"event: {event}\ndata: {json.dumps(body)}\n\n")) as client:
+        with pytest.raises(errors.VivaError) as caught:
+            list(client.follow("l1"))
+        assert caught.value.code == code
 
 
 def test_lectures_are_listed_page_by_page():

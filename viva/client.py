@@ -3,10 +3,10 @@
 Every failure is a VivaError: what the server said about it, or that the server could not be reached.
 """
 
-import json
 import mimetypes
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,7 @@ import httpx
 from viva import errors
 from viva.events import AudioFormat, Event, decode
 from viva.passages import Segment
+from viva.replies import ServerUnreachable, lines_of, parsed, raise_for_ending, raise_for_error, require
 from viva.sse import SSEParser
 
 DEFAULT_URL = "http://127.0.0.1:8080"
@@ -24,27 +25,9 @@ _CONNECT_S = 5.0
 _LONGEST_SILENCE_S = (
     120.0  # a turn's deadline on the server is a minute, and it ends every turn with an event
 )
-
-_BY_STATUS: dict[int, type[errors.VivaError]] = {
-    400: errors.InvalidRequest,
-    404: errors.NotFound,
-    409: errors.Conflict,
-    413: errors.TooLarge,
-    415: errors.UnsupportedMedia,
-    422: errors.InvalidRequest,
-    429: errors.RateLimited,
-    503: errors.Overloaded,
-    504: errors.DeadlineExceeded,
-}
-
-
-class ServerUnreachable(errors.VivaError):
-    """Nobody answers at the address, or the connection broke."""
-
-    status = 503
-    default_code = "server_unreachable"
-    retryable = True
-
+_RECONNECTS = 5
+_RECONNECT_AFTER_S = 1.0  # five of them outlast a part that the launcher starts anew
+_LECTURE = ("lecture_id", "status")  # what is always known of one
 
 @dataclass(frozen=True, slots=True)
 class Lecture:
@@ -75,11 +58,26 @@ class Session:
 class VivaClient:
     """Calls the public API of one server; a context manager, or closed by `close`."""
 
-    def __init__(self, url: str = DEFAULT_URL, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        reconnect_after_s: float = _RECONNECT_AFTER_S,
+    ) -> None:
+        """Raises InvalidRequest when `url` is not an address. Nothing is sent yet."""
         self.url = url.rstrip("/")
+        self._reconnect_after_s = reconnect_after_s
         timeout = httpx.Timeout(_LONGEST_SILENCE_S, connect=_CONNECT_S)
         # A proxy for the web must not get what is meant for this machine or this network.
-        self._http = httpx.Client(base_url=self.url, timeout=timeout, transport=transport, trust_env=False)
+        try:
+            self._http = httpx.Client(
+                base_url=self.url, timeout=timeout, transport=transport, trust_env=False
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise errors.InvalidRequest(
+                f"What --url or VIVA_URL says is not an address. One is {DEFAULT_URL}.", code="wrong_url"
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -97,35 +95,60 @@ class VivaClient:
         """Sends a recording to be transcribed; returns before that is done."""
         with path.open("rb") as file:
             files = {"file": (path.name, file, _content_type(path))}
-            body = self._call("POST", "/v1/lectures", files=files, data={"title": title} if title else {})
+            body = self._call("POST", "/v1/lectures", *_LECTURE, files=files, data={"title": title} if title else {})
         return _lecture(body)
 
     def lecture(self, lecture_id: str) -> Lecture:
         """The lecture with what has been transcribed of it."""
-        return _lecture(self._call("GET", f"/v1/lectures/{_segment(lecture_id)}"))
+        return _lecture(self._call("GET", f"/v1/lectures/{_segment(lecture_id)}", *_LECTURE))
 
     def lectures(self) -> Iterator[Lecture]:
         """All lectures of the server, newest first, without their segments."""
         after: dict[str, str] = {}
         while True:
-            page = self._call("GET", "/v1/lectures", params=after)
+            page = self._call("GET", "/v1/lectures", "data", params=after)
             yield from map(_lecture, page["data"])
             if not page["data"] or not page.get("has_more"):
                 return
             after = {"after": page["data"][-1]["lecture_id"]}
 
     def follow(self, lecture_id: str) -> Iterator[Lecture]:
-        """The lecture each time its progress changes, until it is ready or has failed; the last one is complete."""
+        """The lecture each time its progress changes, until it is ready or has failed; the last one is complete.
+
+        A connection that breaks is made again, a few times in a row. Raises NotFound when the lecture is deleted
+        meanwhile.
+        """
+        last: Lecture | None = None
+        failures = 0
+        while True:
+            try:
+                for lecture in self._progress(lecture_id):
+                    if lecture == last:  # a new connection begins with what the last one ended with
+                        continue
+                    last, failures = lecture, 0
+                    yield lecture
+                yield self.lecture(lecture_id)
+                return
+            except errors.VivaError as error:
+                failures += 1
+                if not error.retryable or failures > _RECONNECTS:
+                    raise
+            time.sleep(self._reconnect_after_s)
+
+    def _progress(self, lecture_id: str) -> Iterator[Lecture]:
+        """What one connection says of the lecture; ends when it is ready or has failed, and raises otherwise."""
         parser = SSEParser()
         with self._stream("GET", f"/v1/lectures/{_segment(lecture_id)}/events") as response:
             for chunk in response.iter_bytes():
                 for event in parser.feed(chunk):
-                    lecture = _lecture(json.loads(event.data))
+                    body = parsed(event.data, response)
+                    raise_for_ending(event.event, body)
+                    require(body, _LECTURE, response)
+                    lecture = replace(_lecture(body), segments=())
                     if lecture.status in ("ready", "failed"):
-                        yield self.lecture(lecture_id)
                         return
                     yield lecture
-        yield self.lecture(lecture_id)
+        raise ServerUnreachable("The server closed the connection before the lecture was transcribed.")
 
     def delete_lecture(self, lecture_id: str) -> None:
         """Deletes the recording and everything derived from it."""
@@ -134,11 +157,11 @@ class VivaClient:
     def open_session(self, lecture_id: str | None = None) -> str:
         """Opens a conversation and returns its id."""
         body = {"lecture_id": lecture_id} if lecture_id else {}
-        return self._call("POST", "/v1/sessions", json=body)["session_id"]
+        return self._call("POST", "/v1/sessions", "session_id", json=body)["session_id"]
 
     def session(self, session_id: str) -> Session:
         """The conversation with its history."""
-        body = self._call("GET", f"/v1/sessions/{_segment(session_id)}")
+        body = self._call("GET", f"/v1/sessions/{_segment(session_id)}", "session_id", "turns")
         return Session(body["session_id"], tuple(body["turns"]))
 
     def forget_session(self, session_id: str) -> None:
@@ -192,21 +215,24 @@ class VivaClient:
 
     def _turn(self, **body: Any) -> Iterator[str]:
         with self._stream("POST", "/invoke", **body) as response:
-            for line in _lines(response):
+            for line in lines_of(response):
+                kind = parsed(line, response).get("type")
                 yield line
-                if json.loads(line).get("type") in ("done", "error"):
+                if kind in ("done", "error"):
                     return
         raise ServerUnreachable(
             "The answer broke off: the server closed the connection before it was complete."
         )
 
-    def _call(self, method: str, path: str, **body: Any) -> Any:
+    def _call(self, method: str, path: str, *needed: str, **body: Any) -> dict[str, Any]:
+        """The object that is answered, which has the fields `needed`; an empty one for an empty answer."""
         try:
             response = self._http.request(method, path, **body)
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
-        _raise_for_error(response)
-        return response.json() if response.content else {}
+        raise_for_error(response)
+        answer = parsed(response.content, response) if response.content else {}
+        return require(answer, needed, response)
 
     def _stream(self, method: str, path: str, **body: Any) -> "_Streaming":
         return _Streaming(self, self._http.build_request(method, path, **body))
@@ -238,7 +264,7 @@ class _Streaming:
             raise self._client._unreachable(error) from error
         if self._response.is_error:
             self._response.close()
-            _raise_for_error(self._response)
+            raise_for_error(self._response)
         return self._response
 
     def __exit__(
@@ -248,34 +274,6 @@ class _Streaming:
             self._response.close()
         if isinstance(error, httpx.HTTPError):
             raise self._client._unreachable(error) from error
-
-
-def _lines(response: httpx.Response) -> Iterator[str]:
-    """The lines of a body. Only a line feed ends one: httpx's own iter_lines would also cut at U+2028 in a text."""
-    rest = b""
-    for chunk in response.iter_bytes():
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from (line.decode() for line in lines if line)
-
-
-def _raise_for_error(response: httpx.Response) -> None:
-    """Raises the server's error as the VivaError that it was there."""
-    if not response.is_error:
-        return
-    cls = _BY_STATUS.get(response.status_code, errors.VivaError)
-    try:
-        body = response.json()["error"]
-        message, code, param = str(body["message"]), body.get("code"), body.get("param")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise cls(
-            f"{response.request.url.host} answered {response.status_code}, and not as Viva does. Is VIVA_URL right?",
-            code="not_viva",
-        ) from None
-    if response.status_code >= 500 and body.get("request_id"):
-        message += f" The server's logs have it as request {body['request_id']}."
-    if cls is errors.Overloaded:
-        raise cls(message, code=code)
-    raise cls(message, code=code, param=param)
 
 
 def _lecture(body: dict[str, Any]) -> Lecture:

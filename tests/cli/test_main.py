@@ -76,6 +76,32 @@ def test_a_name_to_save_under_that_cannot_be_is_refused_before_anything_is_asked
     assert "No Viva" not in done.stderr
 
 
+def test_a_place_to_save_at_that_cannot_be_written_is_refused_before_anything_is_asked(tmp_path: Path):
+    """The place is looked at first, too."""
+    (tmp_path / "file").write_text("")
+    arguments = ("--lecture", "lec_1", "--text", "Who?", "--save", str(tmp_path / "file" / "answer.mp3"))
+    done = viva("ask", *arguments, VIVA_URL=NOBODY)
+    assert done.returncode == 1
+    assert "[save_failed]" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80a", "http://[::1"])
+def test_an_address_that_is_none_is_status_2(url):
+    """The sentence names the variable and shows an address."""
+    done = viva("status", VIVA_URL=url)
+    assert done.returncode == 2
+    assert "VIVA_URL" in done.stderr
+    assert "[wrong_url]" in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path):
+    """The system's word for it, with the path."""
+    (tmp_path / "file").write_text("")
+    done = viva("run", "--data-dir", str(tmp_path / "file" / "data"))
+    assert done.returncode == 1
+    assert f"{tmp_path / 'file' / 'data'}: Not a directory" in done.stderr
+
+
 def test_help_lists_every_command():
     """The overview names each command that the README promises."""
     text = viva("--help").stdout

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from viva.cli.recording import Recording, format_of
+from viva.cli.recording import Recording, SaveFailed, format_of, require_writable
 from viva.errors import InvalidRequest
 from viva.events import Audio
 
@@ -64,3 +64,22 @@ def test_an_ending_that_cannot_be_joined_is_refused(name):
     """The message names the endings that can be."""
     with pytest.raises(InvalidRequest, match=r"\.mp3, \.opus"):
         format_of(Path(name))
+
+
+def test_a_place_that_cannot_be_written_to_is_said_before_and_after(tmp_path):
+    """A folder under a file: the check refuses it without a turn, and saving does so with the same sentence."""
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file" / "answer.mp3"
+    with pytest.raises(SaveFailed, match="cannot be saved"):
+        require_writable(place)
+    with pytest.raises(SaveFailed, match="cannot be saved"):
+        Recording().save(place)
+
+
+def test_looking_whether_a_file_can_be_saved_leaves_nothing(tmp_path):
+    """Folders that are not there yet are made when the file is written, not before."""
+    require_writable(tmp_path / "new" / "folder" / "answer.mp3")
+    (tmp_path / "answer.mp3").write_text("old")
+    require_writable(tmp_path / "answer.mp3")
+    assert [path.name for path in tmp_path.rglob("*")] == ["answer.mp3"]
+    assert (tmp_path / "answer.mp3").read_text() == "old"

@@ -18,7 +18,12 @@ def main() -> None:
         app()
     except VivaError as error:
         show_error(error)
-        sys.exit(2 if error.code in ("unknown_variable", "wrong_settings") else 1)
+        sys.exit(2 if error.code in ("unknown_variable", "wrong_settings", "wrong_url") else 1)
     except BrokenPipeError:  # `viva ask … | head`: nobody reads any more
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:  # not about a file that somebody named: a defect
+            raise
+        show_error(VivaError(f"{error.filename}: {error.strerror}.", code="file_error"))
         sys.exit(1)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from viva.cli.console import err, out
-from viva.cli.recording import Recording, format_of
+from viva.cli.recording import Recording, format_of, require_writable
 from viva.cli.samples import TITLE, render_samples
 from viva.cli.turn import TurnView
 from viva.cli.upload import upload_and_wait
@@ -21,6 +21,8 @@ def ask_question(
 ) -> int:
     """Asks, prints the answer and returns the exit status; with `as_json` stdout gets the turn's events alone."""
     audio_format = format_of(save) if save else None
+    if save:
+        require_writable(save)  # before the question is asked: the answer would be lost
     with VivaClient(url) as client:
         lecture_id = lecture_id_of(client, lecture)
         if as_json:

@@ -2,10 +2,11 @@
 
 import base64
 import io
+import os
 import wave
 from pathlib import Path
 
-from viva.errors import InvalidRequest
+from viva.errors import InvalidRequest, VivaError
 from viva.events import Audio, AudioFormat
 
 _FORMATS: dict[str, AudioFormat] = {
@@ -29,6 +30,26 @@ def format_of(path: Path) -> AudioFormat:
     return found
 
 
+class SaveFailed(VivaError):
+    """The file cannot be written."""
+
+    default_code = "save_failed"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"The answer cannot be saved as {path}: that place cannot be written to.")
+
+
+def require_writable(path: Path) -> None:
+    """Raises SaveFailed when a file at `path` could not be written, without writing one."""
+    try:
+        there = next(place for place in (path, *path.absolute().parents) if place.exists())
+    except OSError as error:  # a folder that may not be looked into, a name that is too long
+        raise SaveFailed(path) from error
+    fits = there.is_file() if there == path else there.is_dir()
+    if not fits or not os.access(there, os.W_OK):
+        raise SaveFailed(path)
+
+
 class Recording:
     """Collects the audio of one turn and writes it as one file.
 
@@ -49,10 +70,13 @@ class Recording:
         self._sentences.append(base64.b64decode(audio.data))
 
     def save(self, path: Path) -> Path:
-        """Writes the file, making its folder if need be, and returns its path."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Writes the file, making its folder if need be, and returns its path. Raises SaveFailed."""
         data = join_wav(self._sentences) if self._format == "wav" else b"".join(self._sentences)
-        path.write_bytes(data)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            raise SaveFailed(path) from error
         return path
 
 
