@@ -7,12 +7,13 @@ from viva.errors import TooLarge
 from viva.service.errors import error_response
 
 
-def limited(request: Request, max_bytes: int, *, what: str) -> Request:
+def limited(request: Request, max_bytes: int, *, what: str, param: str | None = None) -> Request:
     """The same request, whose body raises TooLarge as soon as it is known to be over `max_bytes`.
 
-    `what` names it in the message ("The question", "The recording"). Raises at once when Content-Length says so.
+    `what` names it in the message ("The question", "The recording"), `param` is the field at fault. Raises at once
+    when Content-Length says so.
     """
-    error = TooLarge(f"{what} may have {max_bytes:,} bytes at most.")
+    error = TooLarge(f"{what} may have {max_bytes:,} bytes at most.", param=param)
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
         raise error

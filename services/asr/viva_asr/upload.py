@@ -12,7 +12,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from viva.errors import AudioRejected, InvalidRequest, TooLarge, UnsupportedMedia
+from viva.errors import AudioRejected, InvalidRequest, UnsupportedMedia
+from viva.service.body import limited
 from viva_asr.form import TranscriptionForm, parse_form
 
 _MAX_FIELDS = 32
@@ -57,11 +58,9 @@ def _copy(file: UploadFile, copy: "tempfile._TemporaryFileWrapper[bytes]") -> No
 async def _parse(request: Request, max_bytes: int) -> FormData:
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise UnsupportedMedia("Send the recording as multipart/form-data, in a field called `file`.")
-    if _declared_bytes(request) > max_bytes + _OVERHEAD_BYTES:
-        raise _too_large(max_bytes)
     parser = MultiPartParser(
         request.headers,
-        _bounded(request.stream(), max_bytes),
+        limited(request, max_bytes + _OVERHEAD_BYTES, what="The upload", param="file").stream(),
         max_files=1,
         max_fields=_MAX_FIELDS,
         max_part_size=_MAX_FIELD_BYTES,
@@ -70,21 +69,3 @@ async def _parse(request: Request, max_bytes: int) -> FormData:
         return await parser.parse()
     except MultiPartException as error:
         raise InvalidRequest("The multipart form is broken, or has too many or too large fields.") from error
-
-
-def _declared_bytes(request: Request) -> int:
-    text = request.headers.get("content-length", "")
-    return int(text) if text.isdigit() else 0
-
-
-async def _bounded(chunks: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[bytes]:
-    received = 0
-    async for chunk in chunks:
-        received += len(chunk)
-        if received > max_bytes + _OVERHEAD_BYTES:
-            raise _too_large(max_bytes)
-        yield chunk
-
-
-def _too_large(max_bytes: int) -> TooLarge:
-    return TooLarge(f"The upload is larger than {max_bytes / 1e6:.0f} MB, the most that is taken here.", param="file")

@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
+from viva.service.body import limited
 from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
-from viva_llm.body import read_body
 from viva_llm.chunks import ChunkWriter, new_answer_id
 from viva_llm.relay import events_of, headers_of, whole
 from viva_llm.request_body import ChatCompletionRequest, parse_request
@@ -40,7 +40,8 @@ async def create_chat_completion(request: Request, service: LLMService = Depends
 
     A failure after that is an `{"error": ...}` event, and the stream ends without `finish_reason` and `[DONE]`.
     """
-    asked = parse_request(await read_body(request, service.settings.max_body_bytes))
+    body = await limited(request, service.settings.max_body_bytes, what="The request").body()
+    asked = parse_request(body)
     answer = service.answer(asked.model, asked.as_chat(service.settings.audio_prefixes()))
     answer_id = new_answer_id()
     async with AsyncExitStack() as held:
