@@ -1,6 +1,5 @@
 """The settings of the asr service: VIVA_ASR_... variables, read once."""
 
-import os
 from pathlib import Path
 from typing import Literal
 
@@ -79,10 +78,3 @@ class AsrSettings(ServiceSettings):
             return self.whisper_model
         found = sorted(path.parent for path in self.models_dir.glob("whisper/*/model.bin"))
         return found[0] if found else None
-
-
-def usable_cores() -> int:
-    """How many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -8,8 +8,9 @@ from fastapi import FastAPI
 
 from viva.service.admission import Admission
 from viva.service.app import service_app
+from viva.service.cores import usable_cores
 from viva.service.metrics import ServiceMetrics
-from viva_tts.bridge import Bridge, usable_cores
+from viva_tts.bridge import Bridge
 from viva_tts.cache import PhraseCache
 from viva_tts.engine import choose, make_engine
 from viva_tts.metrics import TTSMetrics

@@ -1,7 +1,6 @@
 """The one way from the event loop to blocking work: so many threads or child processes at once, and no more."""
 
 import asyncio
-import os
 import subprocess
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -67,10 +66,3 @@ class Bridge:
     def close(self) -> None:
         """Gives up what waits; threads that work end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def usable_cores() -> int:
-    """How many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

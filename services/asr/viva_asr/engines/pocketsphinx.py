@@ -13,9 +13,10 @@ from pathlib import Path
 import structlog
 
 from viva.errors import EngineUnavailable, StageUnavailable
+from viva.service.cores import usable_cores
 from viva_asr.engine import Options
 from viva_asr.segmenter import Cutting, Speech
-from viva_asr.settings import AsrSettings, usable_cores
+from viva_asr.settings import AsrSettings
 from viva_asr.transcript import Hypothesis, Segment, Word
 
 _CHILD = Path(__file__).with_name("pocketsphinx_child.py")

@@ -12,10 +12,11 @@ from faster_whisper import BatchedInferencePipeline, WhisperModel
 from faster_whisper.transcribe import Segment as WhisperSegment
 
 from viva.errors import EngineUnavailable
+from viva.service.cores import usable_cores
 from viva_asr.engine import Options
 from viva_asr.languages import LANGUAGES
 from viva_asr.segmenter import Cutting, Speech
-from viva_asr.settings import AsrSettings, usable_cores
+from viva_asr.settings import AsrSettings
 from viva_asr.transcript import Hypothesis, Segment, Word
 from viva_asr.vad import SAMPLE_RATE_HZ
 
