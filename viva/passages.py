@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from viva.text.special_tokens import without_special_tokens
+
 # A passage is about a spoken sentence: long enough to make sense by itself, short enough to be played back.
 MIN_PASSAGE_S = 4.0
 MAX_PASSAGE_S = 20.0
@@ -57,21 +59,14 @@ def _belongs(passage: Passage, segment: Segment) -> bool:
     return short and segment.end - passage.start <= MAX_PASSAGE_S
 
 
-# What model servers read as control tokens: <|im_start|>, <|eot_id|>, <s>, [INST], <<SYS>>, <start_of_turn>.
-_SPECIAL_TOKENS = re.compile(
-    r"<\|[^|<>]{0,64}\|>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad|unk)>",
-    re.IGNORECASE,
-)
 _SPACE = re.compile(r"[\s\x00-\x1f\x7f\u2028\u2029]+")
 
 
 def clean_transcript(text: str) -> str:
     """The text as one line of data: model control tokens and our own markup cannot occur in it."""
-    previous = None
-    while previous != text:  # "<|im_<|x|>start|>" would leave a token behind after one pass
-        previous, text = text, _SPECIAL_TOKENS.sub(" ", text)
+    text = text.encode("utf-8", "ignore").decode("utf-8")  # first: what it takes out must not close up into a token
+    text = without_special_tokens(text)
     text = text.replace("<lecture", "< lecture").replace("</lecture", "< /lecture")
-    text = text.encode("utf-8", "ignore").decode("utf-8")
     return _SPACE.sub(" ", text).strip()
 
 

@@ -2,8 +2,8 @@
 
 import orjson
 
+from viva.text.special_tokens import without_special_tokens
 from viva_llm.chat import Chat, Message
-from viva_llm.special_tokens import without_special_tokens
 
 _NUMBERS = (
     "temperature",

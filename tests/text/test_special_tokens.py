@@ -3,7 +3,7 @@
 import pytest
 
 from viva.passages import Passage, render_lecture
-from viva_llm.special_tokens import without_special_tokens
+from viva.text.special_tokens import without_special_tokens
 
 
 @pytest.mark.parametrize(
