@@ -1,7 +1,9 @@
 """The stack's own redis-server: an append-only file in the data folder, loopback only."""
 
+import re
 import shutil
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +11,13 @@ from viva.errors import EngineUnavailable
 from viva.stack.ports import LOOPBACK
 
 _PATIENCE_S = 1.0
+_OLDEST = (6, 2)  # the orchestrator uses GETEX
+
+
+class RedisTooOld(EngineUnavailable):
+    """The redis-server of this machine lacks commands that Viva uses."""
+
+    default_code = "redis_too_old"
 
 
 def find_server() -> str:
@@ -27,8 +36,19 @@ def find_server() -> str:
     return found
 
 
+def require_recent(server: str) -> None:
+    """Raises RedisTooOld when `server` says that it is older than Viva needs; one that says nothing is let through."""
+    said = subprocess.run([server, "--version"], capture_output=True, text=True, check=False).stdout
+    found = re.search(r"\bv=((\d+)\.(\d+)\S*)", said)
+    if found and (int(found[2]), int(found[3])) < _OLDEST:
+        raise RedisTooOld(
+            f"{server} is version {found[1]}, and Viva needs {_OLDEST[0]}.{_OLDEST[1]} or later. Install a newer one "
+            "(packages.redis.io has them for Debian and Ubuntu), or name another Redis with VIVA_REDIS_URL."
+        )
+
+
 def command(folder: Path, port: int) -> list[str]:
-    """The command line.
+    """The command line. Raises EngineUnavailable when there is no redis-server, or only one that is too old.
 
     A write is on the disk before it is acknowledged. With `everysec` Redis may hold a write back while the disk is
     busy, and a question whose `done` was seen would be gone if Redis were killed just then; `always` costs 1 to 3 ms
@@ -44,7 +64,9 @@ def command(folder: Path, port: int) -> list[str]:
         "daemonize": "no",
         "maxmemory-policy": "noeviction",
     }
-    return [find_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
+    server = find_server()
+    require_recent(server)
+    return [server, *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
 def answers(port: int) -> bool:
