@@ -24,10 +24,15 @@ def test_the_table_of_settings_is_that_of_the_code():
     assert check.returncode == 0, check.stderr
 
 
+def test_the_table_of_settings_has_no_empty_code():
+    """A default of nothing, a secret one too, is an empty cell; two bare backticks are shown as such."""
+    assert "``" not in (ROOT / "README.md").read_text().replace("```", "")
+
+
 def test_every_error_code_is_explained():
     """Whoever gets a code from the API finds it in docs/protocol.md."""
     protocol = (ROOT / "docs" / "protocol.md").read_text()
-    client_side = {"file_not_found", "file_error", "server_unreachable", "not_viva", "wrong_url"}  # with their own sentences
+    client_side = {"file_not_found", "file_error", "server_unreachable", "not_viva", "wrong_url"}
     codes = {code for path in SOURCES for code in re.findall(r'\bcode="([a-z_]+)"', path.read_text())}
     assert len(codes) > 15
     assert {code for code in codes - client_side if f"`{code}`" not in protocol} == set()

@@ -15,7 +15,7 @@ def dockerfile(service: str) -> str:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_an_image_is_pinned_multi_stage_and_not_root(service):
-    """One pinned base for both stages, a numeric user, no health check (Kubernetes does it), no build tools at the end."""
+    """One pinned base for both stages, a numeric user, no health check (Kubernetes does it), no build tools in it."""
     text = dockerfile(service)
     bases = re.findall(r"^FROM (\S+)", text, re.MULTILINE)
     assert len(bases) == 2

@@ -76,10 +76,10 @@ def test_ask_about_a_lecture_that_is_not_there_is_an_error_with_its_code(viva, s
     assert done.stdout == ""
 
 
-def test_a_path_that_is_not_there_is_not_taken_for_an_id(client: VivaClient):
+def test_a_path_that_is_not_there_is_not_taken_for_an_id(client: VivaClient, tmp_path):
     """A misspelt file name is said to be one."""
     with pytest.raises(NotFound, match="no file"):
-        lecture_id_of(client, "recordings/lectur.wav")
+        lecture_id_of(client, "recordings/lectur.wav", tmp_path)
 
 
 def test_status_names_the_engines(viva, stack):

@@ -18,7 +18,7 @@ app = typer.Typer(
 Url = Annotated[str, typer.Option("--url", envvar="VIVA_URL", help="Where Viva is.")]
 DataDir = Annotated[
     Path,
-    typer.Option("--data-dir", envvar="VIVA_DATA_DIR", help="Where recordings, history and logs are kept."),
+    typer.Option("--data-dir", envvar="VIVA_DATA_DIR", help="Where recordings, history, logs and samples are kept."),
 ]
 AudioFile = Annotated[
     Path | None, typer.Option("--audio", exists=True, dir_okay=False, help="A recording of the question.")
@@ -75,6 +75,7 @@ def ask(
         Path | None, typer.Option(dir_okay=False, help="Where to save the spoken answer.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the turn's events, one a line.")] = False,
+    data_dir: DataDir = Path(".viva"),
     url: Url = DEFAULT_URL,
 ) -> None:
     """Ask one question about a lecture."""
@@ -85,7 +86,10 @@ def ask(
             "give the question as either --text or --audio", param_hint="--text / --audio"
         )
     question = audio if audio is not None else text or ""
-    raise typer.Exit(ask_question(url, lecture, question, session=session, save=save, as_json=as_json))
+    samples = data_dir / "samples"
+    raise typer.Exit(
+        ask_question(url, lecture, question, samples=samples, session=session, save=save, as_json=as_json)
+    )
 
 
 @app.command()

@@ -17,14 +17,24 @@ SAMPLE = "sample"
 
 
 def ask_question(
-    url: str, lecture: str, question: str | Path, *, session: str | None, save: Path | None, as_json: bool
+    url: str,
+    lecture: str,
+    question: str | Path,
+    *,
+    samples: Path,
+    session: str | None,
+    save: Path | None,
+    as_json: bool,
 ) -> int:
-    """Asks, prints the answer and returns the exit status; with `as_json` stdout gets the turn's events alone."""
+    """Asks, prints the answer and returns the exit status; with `as_json` stdout gets the turn's events alone.
+
+    `samples` is the folder that the sample lecture is rendered into when it is meant and the server has it not.
+    """
     audio_format = format_of(save) if save else None
     if save:
         require_writable(save)  # before the question is asked: the answer would be lost
     with VivaClient(url) as client:
-        lecture_id = lecture_id_of(client, lecture)
+        lecture_id = lecture_id_of(client, lecture, samples)
         if as_json:
             lines = client.ask_raw(session, lecture_id, question, audio_format=audio_format)
             return _print_lines(lines, save)
@@ -36,10 +46,10 @@ def ask_question(
     return 0
 
 
-def lecture_id_of(client: VivaClient, lecture: str) -> str:
+def lecture_id_of(client: VivaClient, lecture: str, samples: Path) -> str:
     """The id that was given, or that of the recording that was given, uploaded and transcribed."""
     if lecture == SAMPLE:
-        return _sample_lecture(client)
+        return _sample_lecture(client, samples)
     path = Path(lecture)
     if path.is_file():
         return upload_and_wait(client, path, title=path.stem, console=err()).lecture_id
@@ -50,12 +60,12 @@ def lecture_id_of(client: VivaClient, lecture: str) -> str:
     return lecture
 
 
-def _sample_lecture(client: VivaClient) -> str:
+def _sample_lecture(client: VivaClient, folder: Path) -> str:
     """The sample lecture, uploaded unless the server has it."""
     for lecture in client.lectures():
         if lecture.title == TITLE and lecture.is_ready:
             return lecture.lecture_id
-    samples = render_samples(Path(".viva/samples"))
+    samples = render_samples(folder)
     return upload_and_wait(client, samples.lecture, title=TITLE, console=err()).lecture_id
 
 
