@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from viva_orchestrator.lectures.settings import LectureSettings
+
 ROOT = Path(__file__).parents[1]
 SERVICES = ("asr", "llm", "tts", "orchestrator")
 
@@ -42,3 +44,18 @@ def test_the_pins_of_an_image_are_those_of_the_repository(service):
     """Everything is installed under constraints.txt."""
     for line in re.findall(r"pip install (.+)$", dockerfile(service), re.MULTILINE):
         assert line.startswith("-c constraints.txt ")
+
+
+def test_the_orchestrator_can_write_where_it_keeps_recordings_by_default():
+    """The default object store is a folder in the working directory, which therefore belongs to its user."""
+    assert not Path(LectureSettings.model_fields["object_store_url"].default).is_absolute()
+    last = dockerfile("orchestrator").rpartition("FROM ")[2]
+    (folder,) = re.findall(r"^WORKDIR (\S+)$", last, re.MULTILINE)
+    assert re.search(rf"install -d -o viva -g viva {folder}$", last, re.MULTILINE)
+
+
+def test_no_image_takes_the_shared_package_from_the_index():
+    """It is installed in the same command as the service that needs it, from this repository."""
+    for service in SERVICES:
+        (line,) = re.findall(r"pip install (.+)$", dockerfile(service), re.MULTILINE)
+        assert re.fullmatch(rf'-c constraints\.txt "\.\[[a-z,]+\]" "?\./services/{service}\S*', line)
