@@ -28,7 +28,7 @@ format: install-test ## let ruff fix what it can
 	@$(VENV)/ruff check --fix .
 
 bench: install-test ## list the measurements, each one command
-	@ls benchmarks/*.py 2>/dev/null | sed 's|^|  $(VENV)/python |' || true
+	@awk -F ' [|] ' '/^[|] `python -m / {gsub(/^[|] `|`$$/, "", $$1); sub(/ [|]$$/, "", $$2); printf "  $(VENV)/%s\n      %s\n", $$1, $$2}' benchmarks/README.md
 
 lock: ## bring constraints.txt up to date with the pyproject files (UPGRADE=1: newest versions)
 	@scripts/lock $(if $(UPGRADE),--upgrade)

@@ -1,0 +1,21 @@
+"""The Makefile: what its targets print."""
+
+import re
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_measurement_is_listed_as_the_command_that_runs_it():
+    """Each is a module that can be run, and none that writes figures is left out."""
+    make = ["make", "--no-print-directory", "--assume-old=install-test", "bench"]
+    printed = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = re.findall(r"^  \.venv/bin/python -m benchmarks\.(\w+)$", printed, re.MULTILINE)
+    runnable = {
+        path.stem
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if '__name__ == "__main__"' in path.read_text() and "--json" in path.read_text()
+    }
+    assert len(runnable) > 5
+    assert sorted(listed) == sorted(runnable)
