@@ -34,10 +34,3 @@ def show_error(error: VivaError) -> None:
     err().print(line)
     for further in rest:
         err().print(Text(printable(further), style="dim"))
-
-
-def clock(seconds: float) -> str:
-    """ "04:12", or "1:04:12" from an hour on."""
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes:02}:{rest:02}"

@@ -10,13 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from viva.cli.console import clock, err, out
+from viva.cli.console import err, out
 from viva.cli.samples import TITLE, Samples, render_samples
 from viva.cli.startup import refuse_unknown_variables, start_with_lines
 from viva.cli.turn import TurnView
 from viva.cli.upload import upload_and_wait
 from viva.client import VivaClient
 from viva.errors import VivaError
+from viva.passages import clock
 from viva.stack.folder import only_one
 from viva.stack.plan import Place, plan
 from viva.stack.ports import free_ports

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from viva.cli.console import clock, printable
+from viva.cli.console import printable
 from viva.client import Lecture
 from viva.errors import VivaError
+from viva.passages import clock
 
 _STEP = 0.25
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.text import Text
 
-from viva.cli.console import clock, printable
+from viva.cli.console import printable
 from viva.cli.flowing import FlowingText
 from viva.cli.receipt import waterfall
 from viva.cli.recording import Recording
 from viva.errors import VivaError
 from viva.events import AnswerDelta, Audio, Done, Error, Event, Transcript
+from viva.passages import clock
 
 _LABEL_WIDTH = 12
 _WIDEST = 100

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from viva.cli.console import clock, err, out
+from viva.cli.console import err, out
 from viva.cli.progress import show_transcription
 from viva.client import Lecture, VivaClient
 from viva.errors import InvalidRequest
+from viva.passages import clock
 
 
 def upload_file(url: str, file: Path, title: str | None) -> None:
