@@ -75,7 +75,7 @@ def install_piper(console: Console) -> None:
 
 def _pinned_version() -> str:
     """The version that Viva's own extra names, for people to read."""
-    for requirement in metadata.requires("viva") or []:
+    for requirement in metadata.requires("viva-lectures") or []:
         if requirement.startswith(f"{PIPER_PACKAGE}=="):
             return requirement.removeprefix(f"{PIPER_PACKAGE}==").partition(";")[0].strip()
     return ""
