@@ -32,10 +32,10 @@ from viva.text import SentenceSplitter
 
 ASR_MS, FIRST_TOKEN_MS, TTS_MS, TOKENS_PER_S = 200.0, 150.0, 80.0, 30.0
 CLAUSE = "In the first transistor, the contacts were made of gold foil [1]. "
+# Short words: a word is a token of the fake model, and a token is four letters.
 SENTENCE = (
-    "They were wrapped around a wedge of plastic and pressed against a slab of germanium by a spring so that the two "
-    "points touched it only a twentieth of a millimeter apart and a small current through one of them could control "
-    "a larger one through the other. "
+    "A thin slip of foil was cut at its tip and set on a bit of it with a coil so that the two ends lay side by side "
+    "on top and a weak flow in at one end of it was able to rule a far more big one out of the end of its twin. "
 )
 ANSWER = CLAUSE + SENTENCE * 3
 FAKES = {
