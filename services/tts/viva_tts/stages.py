@@ -1,7 +1,7 @@
 """The stages between sentences and bytes. Each is an async generator; closing the last one stops the first."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,9 +17,9 @@ Item = TypeVar("Item")
 _END = object()
 # Pieces made ahead of the one that is being sent; a piece is what an engine gives at once, a sentence at most.
 _AHEAD = 2
-# Encoded at once: long enough that the hop to a thread is little, short enough for an early first byte.
+# Encoded at once: at first little, for an early first byte, then ever more, since each hop to a thread costs.
 _FIRST_BLOCK_S = 0.1
-_BLOCK_S = 0.5
+_LARGEST_BLOCK_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +112,11 @@ async def encoded(
         yield rest
 
 
-def _blocks(piece: Pcm, first: bool) -> list[bytes]:
-    """The piece cut for the encoder; the very first block is short, since it decides the first byte."""
-    size = round(piece.rate_hz * _BLOCK_S) * 2
-    cut = round(piece.rate_hz * _FIRST_BLOCK_S) * 2 if first else 0
-    rest = [piece.data[start : start + size] for start in range(cut, len(piece.data), size)]
-    return [piece.data[:cut], *rest] if cut else rest
+def _blocks(piece: Pcm, first: bool) -> Iterator[bytes]:
+    """The piece cut for the encoder, each block twice as long as the one before."""
+    block_s = _FIRST_BLOCK_S if first else _FIRST_BLOCK_S * 4
+    start = 0
+    while start < len(piece.data):
+        end = start + round(piece.rate_hz * block_s) * 2
+        yield piece.data[start:end]
+        start, block_s = end, min(2 * block_s, _LARGEST_BLOCK_S)

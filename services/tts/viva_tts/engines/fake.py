@@ -39,10 +39,14 @@ class FakeEngine:
         """Nothing is kept open."""
 
     async def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
-        """Blocks of a tenth of a second, the first after the set latency, the others at the set pace."""
+        """Blocks of a tenth of a second, the first after the set latency, the others at the set pace; 0: one piece."""
         await asyncio.sleep(self._first_byte_s)
-        for number in range(max(1, round(len(text) / _CHARACTERS_PER_S / speed / _BLOCK_S))):
-            if number and self._speed:
+        blocks = max(1, round(len(text) / _CHARACTERS_PER_S / speed / _BLOCK_S))
+        if not self._speed:
+            yield Pcm(self._tones[voice] * blocks, RATE_HZ)
+            return
+        for number in range(blocks):
+            if number:
                 await asyncio.sleep(_BLOCK_S / self._speed)
             yield Pcm(self._tones[voice], RATE_HZ)
 
