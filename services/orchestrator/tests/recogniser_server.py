@@ -57,7 +57,7 @@ class RecogniserServer:
         if self.failures:
             await asyncio.sleep(self.delay_s)
             return JSONResponse(
-                {"error": {"code": "x", "message": "The piece was refused."}}, self.failures.pop(0)
+                {"error": {"code": "x", "message": "The piece was refused.", "request_id": "r"}}, self.failures.pop(0)
             )
         assert response_format == "verbose_json"
         self.at_once += 1
