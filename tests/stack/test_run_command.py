@@ -137,9 +137,11 @@ def test_lectures_and_history_outlive_a_restart(viva_run, spoken):
 
 def refused(environ: dict[str, str], *command: str) -> tuple[int, str]:
     """The exit status and stderr of a `viva` command that ends by itself."""
+    # Some other Viva may be on the usual port.
+    (port,) = free_ports(1)
     done = subprocess.run(
         [sys.executable, "-m", "viva.cli", *command],
-        env=environ,
+        env={"VIVA_PORT": str(port), **environ},
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
