@@ -18,12 +18,15 @@ class Stopped(BaseException):
 
 @contextmanager
 def stop_signals_raise() -> Iterator[None]:
-    """Inside, a stop signal raises Stopped. SIGHUP stays ignored where it was (nohup)."""
+    """Inside, a stop signal raises Stopped. SIGHUP stays ignored where it was (nohup).
+
+    SIGINT does not: a script's background job inherits it ignored, and whoever sends it there means it.
+    """
 
     def stop(number: int, _frame: FrameType | None) -> None:
         raise Stopped(number)
 
-    with _handled_by(stop, but_not_ignored=True):
+    with _handled_by(stop, but_not_nohup=True):
         yield
 
 
@@ -45,11 +48,11 @@ def signals_deferred() -> Iterator[None]:
 
 
 @contextmanager
-def _handled_by(handler, *, but_not_ignored: bool = False) -> Iterator[None]:
+def _handled_by(handler, *, but_not_nohup: bool = False) -> Iterator[None]:
     before = {}
     try:
         for number in STOP_SIGNALS:
-            if not (but_not_ignored and signal.getsignal(number) is signal.SIG_IGN):
+            if not (but_not_nohup and number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN):
                 before[number] = signal.signal(number, handler)
     except ValueError:  # another thread than the main one: signals do not arrive here
         yield
