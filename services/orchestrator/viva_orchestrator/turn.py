@@ -98,9 +98,7 @@ class Turn:
     failed_voices: int = 0
     raw_answer: str = ""  # as the model wrote it, for the history
     answer: str = ""  # without citation marks, for people
-    cited: dict[int, None] = field(
-        default_factory=dict
-    )  # passage numbers in the order of their first mention
+    cited: dict[int, None] = field(default_factory=dict)  # passage numbers, in the order of their first mention
     usage: events.Usage = field(default_factory=events.Usage)
 
     async def answer_question(self) -> None:
@@ -163,9 +161,7 @@ class Turn:
             raise Conflict("This lecture could not be transcribed; upload it again.", code="lecture_failed")
         if transcript.status != "ready":
             self.degraded.append("lecture:partial")
-        return _Recalled(
-            session or await self.recall_session(), transcript, (time.monotonic() - started) * 1000
-        )
+        return _Recalled(session, transcript, (time.monotonic() - started) * 1000)
 
     async def recall_session(self) -> Session:
         """The session of the question with its last turns, or a new one."""
