@@ -1,5 +1,6 @@
 """The part of a FastAPI app that is the same in every service."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -29,10 +30,12 @@ def service_app(
     """An app with request ids, logs, metrics, errors, /healthz, /readyz and /metrics; the service adds its routes.
 
     `lifespan` opens and closes what the service holds. What it raises stops the start and is logged: a VivaError as
-    one sentence, anything else with its traceback.
+    one sentence, anything else with its traceback. `app.state.stopping` is set when the server begins to stop:
+    streams that only wait for news have to end then.
     """
     app = FastAPI(title=title, description=description, version=viva.__version__, lifespan=_told(lifespan))
     app.state.metrics = metrics
+    app.state.stopping = asyncio.Event()
     install_error_handlers(app)
     app.add_middleware(RequestMiddleware, metrics=metrics)
 

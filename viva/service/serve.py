@@ -1,6 +1,9 @@
 """Runs a service: settings, logs, then uvicorn until SIGTERM or SIGINT."""
 
+import asyncio
+import contextlib
 import math
+import socket
 from collections.abc import Callable
 
 import structlog
@@ -21,7 +24,7 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI], settings_clas
     except VivaError as error:
         structlog.get_logger().error("cannot start", code=error.code, reason=error.message)
         raise SystemExit(3) from None
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -35,3 +38,25 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI], settings_clas
         # Longer than a load balancer's idle time, so that it and not we close an idle connection.
         timeout_keep_alive=75,
     )
+    server = Server(config, app.state.stopping)
+    with contextlib.suppress(KeyboardInterrupt):  # raised once more after the server has stopped for it
+        server.run()
+    if not server.started:
+        raise SystemExit(3)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which sets `stopping` as soon as it begins to stop.
+
+    The app's lifespan learns of it only when the last response has ended: a stream that waits for news would use up
+    the time that answers under way are given, and then be cut.
+    """
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Takes no new connections, says that it stops, and waits for the responses."""
+        self._stopping.set()
+        await super().shutdown(sockets)

@@ -32,6 +32,7 @@ class Replica:
     redis: Redis
     objects: ObjectStore
     registry: CollectorRegistry
+    stopping: asyncio.Event
 
 
 @asynccontextmanager
@@ -52,13 +53,14 @@ async def run_replica(redis_url: str, asr_url: str, settings: LectureSettings) -
         stack.push_async_callback(lectures.close)
         app = FastAPI()
         app.state.lectures = lectures
+        app.state.stopping = asyncio.Event()
         install_error_handlers(app)
         app.include_router(router)
         transport = httpx.ASGITransport(app)
         http = await stack.enter_async_context(
             httpx.AsyncClient(transport=transport, base_url="http://replica.test")
         )
-        yield Replica(lectures, http, redis, objects, registry)
+        yield Replica(lectures, http, redis, objects, registry, app.state.stopping)
 
 
 class ReplicaProcess:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -75,13 +76,27 @@ async def test_events_end_when_the_lecture_is_deleted(
     """Whoever follows a lecture that is deleted learns it."""
     recogniser.may_answer.clear()
     lecture_id = (await _upload(replica, make_recording(10))).json()["lecture_id"]
-    watched = replica.lectures.watch(lecture_id)
+    watched = replica.lectures.watch(lecture_id, replica.stopping)
     await anext(watched)
     stream = event_stream(await replica.lectures.transcript(lecture_id), watched)
     assert b"event: progress" in await anext(stream)
     await replica.lectures.delete(lecture_id)
     rest = [block async for block in stream]
     assert rest[-1].startswith(b"event: deleted")
+
+
+async def test_events_end_when_the_server_stops(
+    replica: Replica, recogniser: RecogniserServer, make_recording: Make
+) -> None:
+    """Whoever follows is told to connect again, at once, instead of being cut when the time to drain is over."""
+    recogniser.may_answer.clear()
+    lecture_id = (await _upload(replica, make_recording(10))).json()["lecture_id"]
+    following = asyncio.create_task(_events(replica, lecture_id))
+    await asyncio.sleep(0)
+    replica.stopping.set()
+    told = await following
+    assert [event["type"] for event in told] == ["progress", "error"]
+    assert (told[-1]["code"], told[-1]["retryable"]) == ("shutting_down", True)
 
 
 async def test_lists_page_by_page(start_replica: Start, make_recording: Make) -> None:

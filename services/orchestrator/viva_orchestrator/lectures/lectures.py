@@ -7,6 +7,7 @@ object store has, its record is made again, and queued again when it was never f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ import redis.asyncio as redis
 from prometheus_client import CollectorRegistry
 
 from viva.audio import Decoder
-from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable
+from viva.errors import Conflict, InvalidRequest, NotFound, Overloaded, StageUnavailable
 from viva.passages import Segment
 from viva.service.upstream import Upstream
 from viva_orchestrator.lectures.archive import Archive, dump_segments
@@ -154,10 +155,10 @@ class Lectures:
             "The recording is still being decoded; try again in a moment.", code="lecture_not_ready"
         )
 
-    async def watch(self, lecture_id: str) -> AsyncIterator[Transcript]:
+    async def watch(self, lecture_id: str, stopping: asyncio.Event) -> AsyncIterator[Transcript]:
         """The transcript now, and again whenever there is more of it (or every SILENCE_S), until ready or failed.
 
-        Ends with `NotFound` when the lecture is deleted meanwhile.
+        Ends with `NotFound` when the lecture is deleted meanwhile, and with `Overloaded` once `stopping` is set.
         """
         shown: Lecture | None = None
         shown_at = 0.0
@@ -169,7 +170,11 @@ class Lectures:
                 if transcript.finished:  # it may be further than the record was a moment before
                     return
                 shown, shown_at = lecture, time.monotonic()
-            await asyncio.sleep(WATCH_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(WATCH_S):
+                    await stopping.wait()
+            if stopping.is_set():
+                raise Overloaded("This server is stopping; connect again to follow on.", code="shutting_down")
 
     async def delete(self, lecture_id: str) -> None:
         """Delete a lecture and all that was made of it; whoever transcribes it stops. Repeating it is harmless."""

@@ -87,7 +87,7 @@ async def delete_lecture(request: Request, lecture_id: str) -> None:
 )
 async def follow_lecture(request: Request, lecture_id: str) -> StreamingResponse:
     """The progress of a transcription; an unknown lecture is a 404, since the first event is awaited here."""
-    watched = _lectures(request).watch(lecture_id)
+    watched = _lectures(request).watch(lecture_id, request.app.state.stopping)
     first = await anext(watched)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(event_stream(first, watched), media_type="text/event-stream", headers=headers)

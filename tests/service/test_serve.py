@@ -1,0 +1,72 @@
+"""Serving: how a server stops."""
+
+import asyncio
+import logging
+import socket
+from contextlib import asynccontextmanager
+
+import httpx
+import uvicorn
+from starlette.responses import StreamingResponse
+
+from viva.service.app import service_app
+from viva.service.metrics import ServiceMetrics
+from viva.service.serve import Server
+
+
+@asynccontextmanager
+async def nothing(_app):
+    yield
+
+
+async def always_ready(_app):
+    return None
+
+
+def streaming_app():
+    """An app with a stream that waits for news that never come, and one that has work to end."""
+    app = service_app("t", "d", metrics=ServiceMetrics(), lifespan=nothing, ready=always_ready)
+    app.state.work_may_end = asyncio.Event()
+
+    @app.get("/idle")
+    async def idle():
+        async def body():
+            yield b"begun,"
+            await app.state.stopping.wait()
+            yield b"ended"
+
+        return StreamingResponse(body())
+
+    @app.get("/busy")
+    async def busy():
+        async def body():
+            yield b"begun,"
+            await app.state.work_may_end.wait()
+            yield b"ended"
+
+        return StreamingResponse(body())
+
+    return app
+
+
+async def test_idle_streams_end_when_the_server_begins_to_stop_and_work_still_drains(caplog):
+    """The idle one ends first, while the busy one is still waited for; both are whole and nothing is logged as cut."""
+    app = streaming_app()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=60)
+        server = Server(config, app.state.stopping)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as client, asyncio.timeout(60):
+            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+            async with client.stream("GET", "/idle") as idle, client.stream("GET", "/busy") as busy:
+                with caplog.at_level(logging.ERROR):
+                    server.should_exit = True
+                    assert await idle.aread() == b"begun,ended"
+                    assert not serving.done()
+                    app.state.work_may_end.set()
+                    assert await busy.aread() == b"begun,ended"
+                    await serving
+    assert caplog.records == []
