@@ -6,6 +6,7 @@ import pytest
 
 from viva.errors import EngineUnavailable
 from viva_asr.engine import Choice, choose, make_engine
+from viva_asr.engines import presence
 from viva_asr.settings import AsrSettings
 
 
@@ -30,7 +31,17 @@ def test_a_named_server_is_second(tmp_path: Path) -> None:
 
 def test_the_built_in_model_is_last(tmp_path: Path) -> None:
     """Without either, `auto` takes the engine whose model is in its wheel."""
-    assert choose(settings(tmp_path)).name == "pocketsphinx"
+    assert choose(settings(tmp_path)).name == "moonshine"
+
+
+def test_a_machine_without_moonshine_has_pocketsphinx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where moonshine has no wheel, or one without its model, `auto` takes pocketsphinx and says so."""
+    monkeypatch.setattr(presence, "find_spec", lambda _name: None)
+    choice = choose(settings(tmp_path))
+    assert choice.name == "pocketsphinx"
+    assert "moonshine" in choice.why
+    with pytest.raises(EngineUnavailable, match="moonshine-voice"):
+        make_engine(settings(tmp_path), Choice("moonshine", "the test names it"))
 
 
 def test_a_named_engine_is_taken(tmp_path: Path) -> None:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from viva.service.engines import import_engine
+from viva_asr.engines import presence
 from viva_asr.segmenter import Cutting, Speech
 from viva_asr.settings import AsrSettings
 from viva_asr.transcript import Hypothesis
 
 ENGINES = {
     "whisper": "viva_asr.engines.whisper:WhisperEngine",
+    "moonshine": "viva_asr.engines.moonshine:MoonshineEngine",
     "pocketsphinx": "viva_asr.engines.pocketsphinx:PocketSphinxEngine",
     "openai": "viva_asr.engines.openai:OpenAIEngine",
     "chat": "viva_asr.engines.chat:ChatEngine",
@@ -82,7 +84,10 @@ def choose(settings: AsrSettings) -> Choice:
         return Choice("whisper", f"its model {model.name} is present")
     if settings.openai_url:
         return Choice("openai", "no Whisper model is present, and VIVA_ASR_OPENAI_URL names a server")
-    return Choice("pocketsphinx", "no Whisper model is present and no server is named; this model is built in")
+    unnamed = "no Whisper model is present and no server is named"
+    if presence.moonshine_model() is not None:
+        return Choice("moonshine", f"{unnamed}; this model is built in")
+    return Choice("pocketsphinx", f"{unnamed}; this model is built in, and moonshine is not made for this machine")
 
 
 def make_engine(settings: AsrSettings, choice: Choice) -> Engine:

@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from viva.service.settings import ServiceSettings
 
-EngineName = Literal["auto", "whisper", "pocketsphinx", "openai", "chat", "fake"]
+EngineName = Literal["auto", "whisper", "moonshine", "pocketsphinx", "openai", "chat", "fake"]
 
 
 class AsrSettings(ServiceSettings):
@@ -19,10 +19,14 @@ class AsrSettings(ServiceSettings):
     port: int = Field(8081, ge=1, le=65535, validation_alias="VIVA_PORT", description="Port to listen on")
     engine: EngineName = Field(
         "auto",
-        description="`whisper`, `pocketsphinx`, `openai`, `chat`, `fake`, or `auto`: the best one that can run here",
+        description="`whisper`, `moonshine`, `pocketsphinx`, `openai`, `chat`, `fake`, or `auto`: the best one "
+        "that can run here",
     )
     workers: int = Field(
-        0, ge=0, le=256, description="Segments recognised at once; 0: one per core (pocketsphinx), or 4 (servers)"
+        0,
+        ge=0,
+        le=256,
+        description="Segments recognised at once; 0: one per core (pocketsphinx; moonshine: up to 4), or 4 (servers)",
     )
     max_segment_s: float = Field(
         20.0, ge=2, le=28, description="Longest stretch of speech in seconds; longer ones are divided at a pause"

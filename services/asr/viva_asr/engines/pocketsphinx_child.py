@@ -1,19 +1,11 @@
-"""The process that recognises: `python -P pocketsphinx_child.py NICENESS`, frames on stdin and stdout.
+"""The process that recognises with PocketSphinx."""
 
-A frame is four bytes of length (little-endian) and that many bytes: s16le PCM at 16 kHz in, JSON out. The first
-frame out says that the model is loaded. It ends when stdin does, so it never outlives its parent.
-"""
-
-import json
 import math
-import os
-import signal
-import struct
-import sys
-from typing import BinaryIO
+from collections.abc import Callable
+
+from viva_asr.engines.child_loop import serve
 
 _FRAMES_PER_S = 100
-_HEADER = struct.Struct("<I")
 _WARM_UP_SAMPLES = 8_000
 _LEAST_SAMPLES = 1_600
 """The decoder needs a few frames; less than 0.1 s holds no word."""
@@ -53,33 +45,10 @@ class Recogniser:
         ]
 
 
-def _read_frame(stream: BinaryIO) -> bytes | None:
-    header = stream.read(_HEADER.size)
-    if len(header) < _HEADER.size:
-        return None
-    (length,) = _HEADER.unpack(header)
-    body = stream.read(length)
-    return body if len(body) == length else None
-
-
-def _write_frame(stream: BinaryIO, value: object) -> None:
-    body = json.dumps(value).encode()
-    stream.write(_HEADER.pack(len(body)) + body)
-    stream.flush()
-
-
-def main() -> None:
-    """Load the model, then answer one frame after another until stdin ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends us properly
-    os.nice(int(sys.argv[1]))
-    # What native code may print must not get between the frames.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    recogniser = Recogniser()
-    _write_frame(answers, "ready")
-    while (pcm := _read_frame(sys.stdin.buffer)) is not None:
-        _write_frame(answers, recogniser.recognise(pcm))
+def load() -> Callable[[bytes], list[list]]:
+    """Load the model; the function recognises."""
+    return Recogniser().recognise
 
 
 if __name__ == "__main__":
-    main()
+    serve(load)

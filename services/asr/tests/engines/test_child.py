@@ -1,4 +1,4 @@
-"""The embedded recogniser's processes: replaced when they die, gone when they should be."""
+"""The embedded recognisers' processes: replaced when they die, gone when they should be."""
 
 import asyncio
 import os
@@ -9,16 +9,22 @@ import pytest
 
 from viva.errors import StageUnavailable
 from viva_asr.engine import Options
-from viva_asr.engines.pocketsphinx import PocketSphinxWorker
+from viva_asr.engines.child import ChildWorker
+from viva_asr.engines.pocketsphinx import PocketSphinxEngine
 from viva_asr.segmenter import Speech
+from viva_asr.settings import AsrSettings
 
 SENTENCE = "the students read the third chapter of the book"
+
+
+def new_worker() -> ChildWorker:
+    return PocketSphinxEngine(AsrSettings()).workers[0]
 
 
 @pytest.fixture
 async def worker():
     """One started worker."""
-    made = PocketSphinxWorker(reserved=True)
+    made = new_worker()
     await made.start()
     yield made
     await made.close()
@@ -31,12 +37,12 @@ def speech(speak) -> Speech:
         return Speech(0.0, file.readframes(file.getnframes()))
 
 
-async def text_of(worker: PocketSphinxWorker, speech: Speech) -> str:
+async def text_of(worker: ChildWorker, speech: Speech) -> str:
     (hypothesis,) = await worker.transcribe([speech], Options())
     return " ".join(segment.text for segment in hypothesis.segments)
 
 
-async def test_a_killed_process_is_replaced(worker: PocketSphinxWorker, speech: Speech) -> None:
+async def test_a_killed_process_is_replaced(worker: ChildWorker, speech: Speech) -> None:
     """A process that dies in the middle of a stretch costs nobody the stretch."""
     first = worker.pid
     heard = asyncio.create_task(text_of(worker, speech))
@@ -46,7 +52,7 @@ async def test_a_killed_process_is_replaced(worker: PocketSphinxWorker, speech: 
     assert worker.pid != first
 
 
-async def test_a_stretch_that_kills_twice_is_given_up(worker: PocketSphinxWorker, speech: Speech) -> None:
+async def test_a_stretch_that_kills_twice_is_given_up(worker: ChildWorker, speech: Speech) -> None:
     """A stretch of which every process dies fails with StageUnavailable, and the next one is recognised."""
 
     async def kill_each() -> None:
@@ -65,7 +71,7 @@ async def test_a_stretch_that_kills_twice_is_given_up(worker: PocketSphinxWorker
     assert await text_of(worker, speech) == SENTENCE
 
 
-async def test_a_caller_that_leaves_does_not_mix_up_the_answers(worker: PocketSphinxWorker, speech: Speech) -> None:
+async def test_a_caller_that_leaves_does_not_mix_up_the_answers(worker: ChildWorker, speech: Speech) -> None:
     """After a cancelled call the next caller gets its own answer, not the one that was left behind."""
     left = asyncio.create_task(text_of(worker, Speech(0.0, bytes(64_000))))
     await asyncio.sleep(0.01)
@@ -75,7 +81,7 @@ async def test_a_caller_that_leaves_does_not_mix_up_the_answers(worker: PocketSp
 
 async def test_closing_ends_the_process(speech: Speech) -> None:
     """No process is left behind, even one that is at work."""
-    worker = PocketSphinxWorker(reserved=False)
+    worker = new_worker()
     await worker.start()
     pid = worker.pid
     at_work = asyncio.create_task(text_of(worker, speech))
