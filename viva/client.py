@@ -6,7 +6,7 @@ Every failure is a VivaError: what the server said about it, or that the server 
 import mimetypes
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,9 +16,11 @@ import httpx
 
 from viva import errors
 from viva.events import AudioFormat, Event, decode
-from viva.passages import Segment
+from viva.lecture import Lecture, lecture_of
 from viva.replies import ServerUnreachable, lines_of, parsed, raise_for_ending, raise_for_error, require
 from viva.sse import SSEParser
+
+__all__ = ["DEFAULT_URL", "Lecture", "ServerUnreachable", "Session", "VivaClient"]
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 _CONNECT_S = 5.0
@@ -28,23 +30,6 @@ _LONGEST_SILENCE_S = (
 _RECONNECTS = 5
 _RECONNECT_AFTER_S = 1.0  # five of them outlast a part that the launcher starts anew
 _LECTURE = ("lecture_id", "status")  # what is always known of one
-
-@dataclass(frozen=True, slots=True)
-class Lecture:
-    """A lecture as the server describes it. Times in seconds of the recording; `progress` from 0 to 1."""
-
-    lecture_id: str
-    status: str
-    progress: float = 0.0
-    duration_s: float = 0.0
-    title: str | None = None
-    error: str | None = None
-    segments: tuple[Segment, ...] = ()
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether all of it has its transcript."""
-        return self.status == "ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +81,18 @@ class VivaClient:
         with path.open("rb") as file:
             files = {"file": (path.name, file, _content_type(path))}
             body = self._call("POST", "/v1/lectures", *_LECTURE, files=files, data={"title": title} if title else {})
-        return _lecture(body)
+        return lecture_of(body)
 
     def lecture(self, lecture_id: str) -> Lecture:
         """The lecture with what has been transcribed of it."""
-        return _lecture(self._call("GET", f"/v1/lectures/{_segment(lecture_id)}", *_LECTURE))
+        return lecture_of(self._call("GET", f"/v1/lectures/{_segment(lecture_id)}", *_LECTURE))
 
     def lectures(self) -> Iterator[Lecture]:
         """All lectures of the server, newest first, without their segments."""
         after: dict[str, str] = {}
         while True:
             page = self._call("GET", "/v1/lectures", "data", params=after)
-            yield from map(_lecture, page["data"])
+            yield from map(lecture_of, page["data"])
             if not page["data"] or not page.get("has_more"):
                 return
             after = {"after": page["data"][-1]["lecture_id"]}
@@ -144,7 +129,7 @@ class VivaClient:
                     body = parsed(event.data, response)
                     raise_for_ending(event.event, body)
                     require(body, _LECTURE, response)
-                    lecture = replace(_lecture(body), segments=())
+                    lecture = replace(lecture_of(body), segments=())
                     if lecture.status in ("ready", "failed"):
                         return
                     yield lecture
@@ -274,16 +259,6 @@ class _Streaming:
             self._response.close()
         if isinstance(error, httpx.HTTPError):
             raise self._client._unreachable(error) from error
-
-
-def _lecture(body: dict[str, Any]) -> Lecture:
-    names = {field.name for field in fields(Lecture)}
-    known = {name: value for name, value in body.items() if name in names and value is not None}
-    known["segments"] = tuple(
-        Segment(start=entry["start"], end=entry["end"], text=entry["text"])
-        for entry in body.get("segments") or ()
-    )
-    return Lecture(**known)
 
 
 def _segment(identifier: str) -> str:

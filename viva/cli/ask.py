@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from viva.cli.console import err, out
+from viva.cli.console import at, err, out
 from viva.cli.recording import Recording, format_of, require_writable
 from viva.cli.samples import TITLE, render_samples
 from viva.cli.turn import TurnView
@@ -42,7 +42,7 @@ def ask_question(
         done = view.show(client.ask(session, lecture_id, question, audio_format=audio_format))
     if save:
         _save(view.recording, save)
-    err().print(f"  To go on: --lecture {lecture_id} --session {done.session_id}")
+    err().print(f"  To go on: --lecture {lecture_id} --session {done.session_id}{at(url)}")
     return 0
 
 

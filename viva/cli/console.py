@@ -1,10 +1,12 @@
 """Where the command line prints: results to stdout, what happens meanwhile and errors to stderr."""
 
+import os
 import sys
 
 from rich.console import Console
 from rich.text import Text
 
+from viva.client import DEFAULT_URL
 from viva.errors import VivaError
 
 INDENT = 2
@@ -18,6 +20,11 @@ def out() -> Console:
 def err() -> Console:
     """Standard error, made like standard output."""
     return Console(file=sys.stderr, highlight=False, markup=False, soft_wrap=True)
+
+
+def at(url: str) -> str:
+    """What a command to copy has to add so that it reaches the same server: nothing where it is found anyway."""
+    return "" if url == (os.environ.get("VIVA_URL") or DEFAULT_URL).rstrip("/") else f" --url {url}"
 
 
 def printable(text: str) -> str:

@@ -46,9 +46,11 @@ def _on_terminal(lectures: Iterable[Lecture], console: Console) -> Lecture | Non
 def _on_paper(lectures: Iterable[Lecture], console: Console) -> Lecture | None:
     last, shown = None, 0.0
     console.print("  transcribing", end="")
-    for last in lectures:
-        while last.progress >= shown + _STEP:
-            shown += _STEP
-            console.print(f" {shown:.0%}", end="")
-    console.print()
+    try:
+        for last in lectures:
+            while last.progress >= shown + _STEP:
+                shown += _STEP
+                console.print(f" {shown:.0%}", end="")
+    finally:  # also before the sentence that says why it is not followed to its end
+        console.print()
     return last
