@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 
 import viva
 from viva.errors import VivaError
+from viva.service.docs import install_docs
 from viva.service.errors import install_error_handlers
 from viva.service.metrics import ServiceMetrics
 from viva.service.requests import RequestMiddleware
@@ -27,13 +28,20 @@ def service_app(
     lifespan: Lifespan,
     ready: ReadyCheck,
 ) -> FastAPI:
-    """An app with request ids, logs, metrics, errors, /healthz, /readyz and /metrics; the service adds its routes.
+    """An app with ids, logs, metrics, errors, /docs, /healthz, /readyz and /metrics; the service adds its routes.
 
     `lifespan` opens and closes what the service holds. What it raises stops the start and is logged: a VivaError as
     one sentence, anything else with its traceback. `app.state.stopping` is set when the server begins to stop:
     streams that only wait for news have to end then.
     """
-    app = FastAPI(title=title, description=description, version=viva.__version__, lifespan=_told(lifespan))
+    app = FastAPI(
+        title=title,
+        description=description,
+        version=viva.__version__,
+        lifespan=_told(lifespan),
+        openapi_url=None,  # install_docs has it, and the page that works without the internet
+    )
+    install_docs(app)
     app.state.metrics = metrics
     app.state.stopping = asyncio.Event()
     install_error_handlers(app)
