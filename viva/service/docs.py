@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from viva.errors import NotFound
 
 _TYPES = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-# Browsers keep the page to what this server sends, whatever a later Swagger UI may want to load.
-_POLICY = "default-src 'self' 'unsafe-inline' data:"
+# Browsers keep the page to what this server sends (or it made itself), whatever a later Swagger UI may want to load.
+_POLICY = "default-src 'self' 'unsafe-inline' data: blob:"
 
 
 def install_docs(app: FastAPI) -> None:
