@@ -1,13 +1,13 @@
 # Every target prepares what it needs (scripts/bootstrap) and then calls the `viva` command, which does the work.
 .DEFAULT_GOAL := help
-.PHONY: help demo run models test lint format bench lock clean install install-test
+.PHONY: help demo run models test lint format bench lock clean install install-test install-chart test-chart
 
 VENV := .venv/bin
 # The bootstrap may have put a redis-server there (see scripts/bootstrap).
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## start everything, ask the sample lecture two spoken questions, stop
 	@$(VENV)/viva demo
@@ -20,6 +20,9 @@ models: install ## fetch the real speech models (Whisper, Piper); `make run` the
 
 test: install-test ## run every test, on a real Redis and the real services
 	@$(VENV)/pytest
+
+test-chart: install-chart ## run the tests of the Helm chart, with no cluster and no Docker
+	@$(VENV)/pytest tests/chart
 
 lint: install-test ## check the code's style
 	@$(VENV)/ruff check .
@@ -44,3 +47,6 @@ install:
 
 install-test:
 	@scripts/bootstrap test
+
+install-chart:
+	@scripts/bootstrap chart
