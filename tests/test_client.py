@@ -249,6 +249,14 @@ def test_a_transcription_that_ends_otherwise_is_an_error_with_its_code(event, bo
         assert caught.value.code == code
 
 
+def test_a_failed_lecture_has_its_reason_and_code():
+    """As the server's `error` has them."""
+    body = {"lecture_id": "l1", "status": "failed", "error": {"code": "audio_empty", "message": "No sound."}}
+    with client_of(lambda _request: httpx.Response(200, json=body)) as client:
+        lecture = client.lecture("l1")
+    assert (lecture.error, lecture.error_code) == ("No sound.", "audio_empty")
+
+
 def test_lectures_are_listed_page_by_page():
     """The pages of the list are read to the last."""
     pages = {

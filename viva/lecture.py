@@ -18,6 +18,7 @@ class Lecture:
     created_at: float | None = None  # Unix time
     error: str | None = None  # why it failed, a sentence
     error_code: str | None = None
+    has_speech: bool | None = None  # false: it is ready, and not a word was heard in it
     segments: tuple[Segment, ...] = ()
 
     @property
@@ -26,7 +27,7 @@ class Lecture:
         return self.status == "ready"
 
 
-_PLAIN = ("lecture_id", "status", "progress", "duration_s", "title", "created_at")
+_PLAIN = ("lecture_id", "status", "progress", "duration_s", "title", "created_at", "has_speech")
 
 
 def lecture_of(body: dict[str, Any]) -> Lecture:

@@ -9,8 +9,8 @@ from viva.cli.progress import LectureFailed, show_transcription
 from viva.client import Lecture
 
 
-def lectures(*states: tuple[str, float], error: str | None = None) -> list[Lecture]:
-    return [Lecture("l1", status, progress, 61.0, error=error) for status, progress in states]
+def lectures(*states: tuple[str, float], **failure: str) -> list[Lecture]:
+    return [Lecture("l1", status, progress, 61.0, **failure) for status, progress in states]
 
 
 def test_quarters_are_printed_on_one_line_without_control_characters():
@@ -27,7 +27,17 @@ def test_quarters_are_printed_on_one_line_without_control_characters():
 
 
 def test_a_failed_lecture_says_why():
-    """The server's reason is in the error."""
+    """The server's reason is in the error, and its code."""
     console = Console(file=io.StringIO(), width=80)
-    with pytest.raises(LectureFailed, match="There was no speech"):
-        show_transcription(lectures(("failed", 0.2), error="There was no speech."), console)
+    with pytest.raises(LectureFailed, match="asr refused it") as failed:
+        show_transcription(lectures(("failed", 0.2), error="asr refused it.", error_code="asr_refused"), console)
+    assert failed.value.code == "asr_refused"
+
+
+def test_a_recording_without_a_word_is_said_to_be_one():
+    """Nobody has to find out by asking."""
+    console = Console(file=io.StringIO(), width=100)
+    show_transcription([Lecture("l1", "ready", 1.0, 61.0, has_speech=False)], console)
+    assert "Not a word was heard" in console.file.getvalue()
+    show_transcription([Lecture("l1", "ready", 1.0, 61.0, has_speech=True)], console)
+    assert console.file.getvalue().count("Not a word was heard") == 1

@@ -26,10 +26,12 @@ def show_transcription(lectures: Iterable[Lecture], console: Console) -> Lecture
     last = _on_terminal(lectures, console) if console.is_terminal else _on_paper(lectures, console)
     if last is None or last.status != "ready":
         reason = printable(last.error) if last and last.error else "the server did not say why"
-        raise LectureFailed(f"The lecture could not be transcribed: {reason}")
+        raise LectureFailed(f"The lecture could not be transcribed: {reason}", code=last and last.error_code)
     took_s = time.monotonic() - started
     speed = f", {last.duration_s / took_s:.0f} times as fast as it was spoken" if took_s > 0.5 else ""
     console.print(f"  transcribed {clock(last.duration_s)} in {took_s:.1f} s{speed}")
+    if last.has_speech is False:
+        console.print("  Not a word was heard in this recording, so there is nothing to answer questions from.")
     return last
 
 

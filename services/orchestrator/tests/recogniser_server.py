@@ -20,6 +20,7 @@ class RecogniserServer:
 
     delay_s: float = 0.0
     failures: list[int] = field(default_factory=list)  # statuses of the next answers
+    hears_nothing: bool = False
     heard: list[str] = field(default_factory=list)
     priorities: set[str] = field(default_factory=set)
     at_once: int = 0
@@ -67,6 +68,8 @@ class RecogniserServer:
             await asyncio.sleep(self.delay_s)
         finally:
             self.at_once -= 1
+        if self.hears_nothing:
+            return JSONResponse({"text": "", "segments": []})
         middle, end = (len(wav) - WAV_HEADER_BYTES) / 64000, (len(wav) - WAV_HEADER_BYTES) / 32000
         segments = [
             {"start": 0.0, "end": middle, "text": name},

@@ -10,6 +10,7 @@ import pytest
 
 from viva.sse import SSEParser
 from viva_orchestrator.app import create_app
+from viva_orchestrator.lectures.model import Transcript
 
 
 async def test_invoke_answers_in_json_lines(client):
@@ -48,6 +49,21 @@ async def test_a_session_remembers_is_read_and_archived(client, tmp_path):
     assert ended["turns"] == 2
     assert (tmp_path / ended["object_key"]).is_file()
     assert (await client.get(f"/v1/sessions/{session['session_id']}")).status_code == 404
+
+
+async def test_a_question_about_a_recording_without_a_word_is_told_so(app, client, servers):
+    """A clear answer, spoken too, that cites nothing; no model is asked to make something up."""
+
+    async def silence(_lecture_id: str) -> Transcript:
+        return Transcript("lec_1", None, "ready", 12.0, 12.0, ())
+
+    app.state.lectures.transcript = silence
+    response = await client.post("/invoke", json={"lecture_id": "lec_1", "question": "Who made it?"})
+    found = [orjson.loads(line) for line in response.text.splitlines()]
+    assert "no speech" in found[-1]["answer"]
+    assert found[-1]["citations"] == []
+    assert "audio" in {event["type"] for event in found}
+    assert servers.prompts == []
 
 
 @pytest.mark.parametrize(

@@ -277,7 +277,8 @@ async def test_fails_at_once_when_asr_refuses_a_piece(
     recogniser.failures, recogniser.delay_s = [400], delay_s
     lecture_id = await _add(replica, make_recording(4), tmp_path)
     await until(_status_is(replica, lecture_id, "failed"))
-    assert (await replica.lectures.get(lecture_id)).error == "The piece was refused."
+    failed = await replica.lectures.get(lecture_id)
+    assert (failed.error_code, failed.error) == ("x", "The piece was refused.")
     assert len(recogniser.heard) == 1
     another = await _add(replica, make_recording(3), tmp_path)
     await until(_status_is(replica, another, "ready"))

@@ -99,6 +99,43 @@ async def test_events_end_when_the_server_stops(
     assert (told[-1]["code"], told[-1]["retryable"]) == ("shutting_down", True)
 
 
+async def test_a_recording_without_a_word_is_ready_and_says_so(
+    start_replica: Start, recogniser: RecogniserServer, make_recording: Make, until: Until
+) -> None:
+    """Read, followed and listed, also after Redis was emptied; one with words says the opposite, and before it null."""
+    replica = await start_replica()
+    recogniser.may_answer.clear()
+    spoken = (await _upload(replica, make_recording(5))).json()
+    assert spoken["has_speech"] is None
+    recogniser.may_answer.set()
+    await until(lambda: _is_ready(replica, spoken["lecture_id"]))
+    recogniser.hears_nothing = True
+    silent_id = await _ready(replica, make_recording(4), until)
+
+    async def said() -> list[bool]:
+        found = [(await replica.http.get(f"/v1/lectures/{silent_id}")).json()]
+        found += await _events(replica, silent_id)
+        found += (await replica.http.get("/v1/lectures")).json()["data"]
+        return [lecture["has_speech"] for lecture in found]
+
+    assert await said() == [False, False, False, True]
+    await replica.redis.flushall()
+    assert await said() == [False, False, False, True]
+
+
+async def test_a_failed_transcription_says_why_wherever_it_is_looked_at(
+    replica: Replica, recogniser: RecogniserServer, make_recording: Make
+) -> None:
+    """The `failed` event has the code and the message that reading the lecture has."""
+    recogniser.failures = [400]
+    lecture_id = (await _upload(replica, make_recording(4))).json()["lecture_id"]
+    told = await _events(replica, lecture_id)
+    read = (await replica.http.get(f"/v1/lectures/{lecture_id}")).json()
+    assert (told[-1]["type"], read["status"]) == ("failed", "failed")
+    assert told[-1]["error"] == read["error"] == {"code": "x", "message": "The piece was refused."}
+    assert told[0]["error"] is None or len(told) == 1
+
+
 async def test_lists_page_by_page(start_replica: Start, make_recording: Make) -> None:
     """Newest first, and the pages together are all of them once, from any replica."""
     first, second = await start_replica(transcribe_workers=0), await start_replica(transcribe_workers=0)

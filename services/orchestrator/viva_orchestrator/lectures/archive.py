@@ -14,8 +14,9 @@ from dataclasses import replace
 
 import orjson
 
+from viva.errors import NotFound
 from viva.passages import Segment
-from viva_orchestrator.lectures.model import SAMPLE_RATE_HZ, Lecture, samples_in
+from viva_orchestrator.lectures.model import Lecture
 from viva_orchestrator.objects import ObjectStore
 
 FOLDER = "lectures"
@@ -46,11 +47,13 @@ class Archive:
         """The lecture as it was uploaded, `ready` when its transcript is there and `queued` when not."""
         facts = orjson.loads(await self._objects.get(key_of(lecture_id, "lecture.json")))
         lecture = Lecture(lecture_id, facts["title"], facts["created_at"], facts["duration_s"])
-        if not await self._objects.exists(key_of(lecture_id, "transcript.json")):
+        try:
+            transcript = orjson.loads(await self._objects.get(key_of(lecture_id, "transcript.json")))
+        except NotFound:
             return lecture
         # The container said how long the recording is; what was decoded knows.
-        duration_s = samples_in(await self._objects.size(key_of(lecture_id, "audio.wav"))) / SAMPLE_RATE_HZ
-        return replace(lecture, status="ready", duration_s=duration_s, transcribed_s=duration_s)
+        duration_s, heard = transcript["duration_s"], bool(transcript["segments"])
+        return replace(lecture, status="ready", duration_s=duration_s, transcribed_s=duration_s, has_speech=heard)
 
     async def write_transcript(self, lecture: Lecture, segments: bytes) -> None:
         """Write the finished transcript; `segments` as `dump_segments` makes them."""

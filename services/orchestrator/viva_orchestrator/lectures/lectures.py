@@ -105,6 +105,8 @@ class Lectures:
             lecture.duration_s,
             lecture.transcribed_s,
             segments,
+            lecture.error,
+            lecture.error_code,
         )
 
     async def read(self, lecture_id: str) -> tuple[Lecture, tuple[Segment, ...]]:

@@ -30,7 +30,9 @@ class Lecture:
     duration_s: float
     status: Status = "queued"
     transcribed_s: float = 0.0
-    error: str | None = None
+    error: str | None = None  # why it failed, a sentence
+    error_code: str | None = None
+    has_speech: bool | None = None  # whether a word was heard in it; None while none was and more may come
 
     @property
     def progress(self) -> float:
@@ -50,6 +52,13 @@ class Transcript:
     duration_s: float
     transcribed_s: float
     segments: tuple[Segment, ...]
+    error: str | None = None
+    error_code: str | None = None
+
+    @property
+    def has_speech(self) -> bool | None:
+        """Whether a word was heard in it; None while none was and more may come."""
+        return True if self.segments else False if self.status == "ready" else None
 
     @property
     def finished(self) -> bool:

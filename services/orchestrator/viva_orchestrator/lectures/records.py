@@ -1,7 +1,8 @@
 """Lectures in Redis: the record of each, its transcript as it grows, and the list of all.
 
-    viva:lecture:{id}             hash: title, created_at, duration_s, status, transcribed_s, error; while it is
-                                  transcribed also owner and attempts (jobs.py). status "deleted" is a tombstone
+    viva:lecture:{id}             hash: title, created_at, duration_s, status, transcribed_s, error, error_code,
+                                  has_speech; while it is transcribed also owner and attempts (jobs.py). status
+                                  "deleted" is a tombstone
     viva:lecture:{id}:pieces      hash: number of the piece -> its segments, until the lecture is ready
     viva:lecture:{id}:cuts        list: the sample at which each piece ends
     viva:lecture:{id}:transcript  string: the segments of a ready lecture, a cache of the object store
@@ -39,6 +40,9 @@ if redis.call('HGET', KEYS[1], 'status') == 'queued' then
 end
 return 1
 """
+
+
+_FLAGS = {True: "1", False: "0", None: ""}
 
 
 def record_key(lecture_id: str) -> str:
@@ -161,6 +165,8 @@ def _fields(lecture: Lecture) -> dict[str, str]:
         "status": lecture.status,
         "transcribed_s": repr(lecture.transcribed_s),
         "error": lecture.error or "",
+        "error_code": lecture.error_code or "",
+        "has_speech": _FLAGS[lecture.has_speech],
     }
 
 
@@ -177,6 +183,9 @@ def _lecture(lecture_id: str, fields: dict[bytes, bytes]) -> Lecture | None:
         status=fields[b"status"].decode(),
         transcribed_s=float(fields[b"transcribed_s"]),
         error=fields[b"error"].decode() or None,
+        # An earlier version's record lacks these.
+        error_code=fields.get(b"error_code", b"").decode() or None,
+        has_speech={b"1": True, b"0": False}.get(fields.get(b"has_speech", b"")),
     )
 
 

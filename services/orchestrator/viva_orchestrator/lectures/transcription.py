@@ -182,7 +182,7 @@ class Transcription:
         progress = ("transcribed_s", repr(self._transcribed_s()), "attempts", "0")
         await self._write(
             ("HSET", pieces_key(lecture_id), str(piece.number), dump_segments(segments).decode()),
-            ("HSET", record_key(lecture_id), *progress),
+            ("HSET", record_key(lecture_id), *progress, *(("has_speech", "1") if segments else ())),
         )
 
     def _transcribed_s(self) -> float:
@@ -204,7 +204,7 @@ class Transcription:
         record, whole = record_key(lecture_id), repr(self._lecture.duration_s)
         await self._write(
             ("SET", transcript_key(lecture_id), document.decode(), "EX", cache_s),
-            ("HSET", record, "status", "ready", "transcribed_s", whole),
+            ("HSET", record, "status", "ready", "transcribed_s", whole, "has_speech", "1" if segments else "0"),
             ("HDEL", record, "owner", "attempts"),
             ("DEL", pieces_key(lecture_id), cuts_key(lecture_id)),
             ("ZREM", QUEUE, lecture_id),

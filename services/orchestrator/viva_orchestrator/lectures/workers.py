@@ -126,7 +126,7 @@ class Workers:
             )
         record = record_key(lease.lecture_id)
         commands = (
-            ("HSET", record, "status", "failed", "error", sentence),
+            ("HSET", record, "status", "failed", "error", sentence, "error_code", error.code),
             ("ZREM", QUEUE, lease.lecture_id),
         )
         try:

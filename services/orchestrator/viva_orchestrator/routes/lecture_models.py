@@ -22,6 +22,13 @@ class SegmentBody(BaseModel):
     text: str
 
 
+class FailureBody(BaseModel):
+    """Why a lecture could not be transcribed."""
+
+    code: str
+    message: str = Field(description="A sentence for people")
+
+
 class LectureBody(BaseModel):
     """A lecture and how far its transcription is."""
 
@@ -35,6 +42,7 @@ class LectureBody(BaseModel):
                 "duration_s": 312.5,
                 "transcribed_s": 131.2,
                 "created_at": 1760000000,
+                "has_speech": True,
                 "error": None,
             }
         }
@@ -47,7 +55,10 @@ class LectureBody(BaseModel):
     duration_s: Seconds = Field(description="Length of the recording")
     transcribed_s: Seconds = Field(description="Up to where the transcript has no gap")
     created_at: int = Field(description="Unix time")
-    error: str | None = Field(description="Why it failed, in a sentence; null unless `failed`")
+    has_speech: bool | None = Field(
+        description="Whether a word was heard in it; false only when `ready`, null while nothing was heard yet"
+    )
+    error: FailureBody | None = Field(description="Why it failed; null unless `failed`")
 
 
 class LectureWithSegments(LectureBody):
@@ -103,7 +114,8 @@ def lecture_json(lecture: Lecture) -> dict:
         "duration_s": round(lecture.duration_s, 3),
         "transcribed_s": round(lecture.transcribed_s, 3),
         "created_at": int(lecture.created_at),
-        "error": lecture.error,
+        "has_speech": lecture.has_speech,
+        "error": _failure_json(lecture),
     }
 
 
@@ -122,5 +134,13 @@ def event_json(kind: str, lecture: Transcript, new_segments: tuple[Segment, ...]
         "progress": 1.0 if lecture.status == "ready" else round(min(1.0, done), 4),
         "duration_s": round(lecture.duration_s, 3),
         "transcribed_s": round(lecture.transcribed_s, 3),
+        "has_speech": lecture.has_speech,
+        "error": _failure_json(lecture),
         "segments": segments_json(new_segments),
     }
+
+
+def _failure_json(lecture: Lecture | Transcript) -> dict | None:
+    if lecture.status != "failed":
+        return None
+    return {"code": lecture.error_code or "transcription_failed", "message": lecture.error}

@@ -29,8 +29,9 @@ router.include_router(lecture_audio.router)
 _NO_LECTURE: dict[int | str, dict[str, Any]] = {404: {"description": "No such lecture"}}
 _EVENTS = (
     "Server-sent events: `progress` at once and whenever there is more, then `ready` or `failed`, or `deleted`, which "
-    "ends the stream. Each carries `status`, `progress`, `duration_s`, `transcribed_s` and the `segments` that are new "
-    "since the event before. Any replica answers; a client that lost the connection connects again."
+    "ends the stream. Each carries `status`, `progress`, `duration_s`, `transcribed_s`, `has_speech`, `error` and the "
+    "`segments` that are new since the event before. Any replica answers; a client that lost the connection connects "
+    "again."
 )
 
 
