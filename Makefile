@@ -1,13 +1,14 @@
 # Every target prepares what it needs (scripts/bootstrap) and then calls the `viva` command, which does the work.
 .DEFAULT_GOAL := help
-.PHONY: help demo run models test lint format bench lock clean install install-test install-chart test-chart
+.PHONY: help demo run models test lint format bench lock clean install install-test install-chart test-chart \
+	test-images images push kind
 
 VENV := .venv/bin
 # The bootstrap may have put a redis-server there (see scripts/bootstrap).
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## start everything, ask the sample lecture two spoken questions, stop
 	@$(VENV)/viva demo
@@ -24,6 +25,9 @@ test: install-test ## run every test, on a real Redis and the real services
 test-chart: install-chart ## run the tests of the Helm chart, with no cluster and no Docker
 	@$(VENV)/pytest tests/chart
 
+test-images: install-test ## install what each image holds into a new environment, and start it there
+	@$(VENV)/pytest tests/images -m installs
+
 lint: install-test ## check the code's style
 	@$(VENV)/ruff check .
 
@@ -35,6 +39,15 @@ bench: install-test ## list the measurements, each one command
 
 lock: ## bring constraints.txt up to date with the pyproject files (UPGRADE=1: newest versions)
 	@scripts/lock $(if $(UPGRADE),--upgrade)
+
+images: ## build the container images (ENGINE=docker, podman or buildah; TAG=..., PLATFORM=...)
+	@scripts/images build
+
+push: ## push them: make push REGISTRY=registry.example.com/team
+	@scripts/images push "$(REGISTRY)"
+
+kind: ## a Kubernetes cluster on this machine with Viva in it, asked a question (needs kind, helm, kubectl)
+	@scripts/kind
 
 clean: ## remove the virtual environment and caches; recordings and models in .viva stay
 	@rm -rf .venv .pytest_cache .ruff_cache .viva/demo .viva/install.log build dist
