@@ -40,13 +40,16 @@ class Archive:
             "title": lecture.title,
             "created_at": lecture.created_at,
             "duration_s": lecture.duration_s,
+            "sha256": lecture.sha256,
         }
         await self._objects.put(key_of(lecture.lecture_id, "lecture.json"), orjson.dumps(facts))
 
     async def read_lecture(self, lecture_id: str) -> Lecture:
         """The lecture as it was uploaded, `ready` when its transcript is there and `queued` when not."""
         facts = orjson.loads(await self._objects.get(key_of(lecture_id, "lecture.json")))
-        lecture = Lecture(lecture_id, facts["title"], facts["created_at"], facts["duration_s"])
+        lecture = Lecture(
+            lecture_id, facts["title"], facts["created_at"], facts["duration_s"], sha256=facts.get("sha256")
+        )
         try:
             transcript = orjson.loads(await self._objects.get(key_of(lecture_id, "transcript.json")))
         except NotFound:

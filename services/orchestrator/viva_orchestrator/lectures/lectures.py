@@ -30,6 +30,7 @@ from viva_orchestrator.lectures.records import Records
 from viva_orchestrator.lectures.settings import LectureSettings
 from viva_orchestrator.lectures.slices import AudioSlice
 from viva_orchestrator.lectures.transcription import Tools
+from viva_orchestrator.lectures.upload_keys import UploadKeys
 from viva_orchestrator.lectures.uploads import Uploads
 from viva_orchestrator.lectures.workers import Workers
 from viva_orchestrator.objects import ObjectStore
@@ -74,7 +75,7 @@ class Lectures:
         tools = Tools(objects, self._archive, self._records, recogniser, decoder, settings, self._metrics)
         self._workers = Workers(Jobs(client, lease_s=settings.transcribe_lease_s), tools)
         self._housekeeping = Housekeeping(self._records, self._archive, self.uploads, self._metrics)
-        self.intake = Intake(tools, self.uploads, find=self.get, wake=self._workers.wake)
+        self.intake = Intake(tools, self.uploads, UploadKeys(client), find=self.get, wake=self._workers.wake)
 
     async def start(self) -> None:
         """Begin to transcribe what waits."""
@@ -136,12 +137,17 @@ class Lectures:
             self._remember(lecture, segments)
         return lecture, segments
 
-    async def page(self, limit: int, after: str | None = None) -> tuple[list[Lecture], bool]:
-        """Up to `limit` lectures, newest first, those older than the id `after`; and whether there are more."""
+    async def page(
+        self, limit: int, after: str | None = None, sha256: str | None = None
+    ) -> tuple[list[Lecture], bool]:
+        """Up to `limit` lectures, newest first, those older than the id `after`; and whether there are more.
+
+        With `sha256` only those made of the recording with this hash.
+        """
         if after is not None and not is_lecture_id(after):
             raise InvalidRequest("after must be the lecture_id of the last lecture of a page.", param="after")
         await self._housekeeping.complete_list()
-        ids = await self._records.page(limit + 1, after)
+        ids = await self._records.page(limit + 1, after, sha256)
         found = await self._records.get_many(ids[:limit])
         return [lecture for lecture in found if lecture is not None], len(ids) > limit
 

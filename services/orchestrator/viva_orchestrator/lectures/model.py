@@ -33,6 +33,7 @@ class Lecture:
     error: str | None = None  # why it failed, a sentence
     error_code: str | None = None
     has_speech: bool | None = None  # whether a word was heard in it; None while none was and more may come
+    sha256: str | None = None  # of the recording as it came, hexadecimal; None for one uploaded before it was kept
 
     @property
     def progress(self) -> float:

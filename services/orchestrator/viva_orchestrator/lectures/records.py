@@ -1,12 +1,13 @@
 """Lectures in Redis: the record of each, its transcript as it grows, and the list of all.
 
     viva:lecture:{id}             hash: title, created_at, duration_s, status, transcribed_s, error, error_code,
-                                  has_speech; while it is transcribed also owner and attempts (jobs.py). status
+                                  has_speech, sha256; while it is transcribed also owner and attempts (jobs.py). status
                                   "deleted" is a tombstone
     viva:lecture:{id}:pieces      hash: number of the piece -> its segments, until the lecture is ready
     viva:lecture:{id}:cuts        list: the sample at which each piece ends
     viva:lecture:{id}:transcript  string: the segments of a ready lecture, a cache of the object store
     viva:lectures                 sorted set of ids; they sort by time
+    viva:recording:{sha256}       the same, of the lectures with this recording
     viva:lectures:complete        set once the list holds all that the object store does
 
 Any of it may be lost: the object store has what is needed to make it again (lectures.py).
@@ -38,6 +39,7 @@ if redis.call('HGET', KEYS[1], 'status') == 'queued' then
     local now = redis.call('TIME')
     redis.call('ZADD', KEYS[3], now[1] * 1000 + math.floor(now[2] / 1000), ARGV[1])
 end
+if KEYS[4] then redis.call('ZADD', KEYS[4], 0, ARGV[1]) end
 return 1
 """
 
@@ -65,6 +67,11 @@ def transcript_key(lecture_id: str) -> str:
     return f"{RECORD}{lecture_id}:transcript"
 
 
+def recording_key(sha256: str) -> str:
+    """The key of the list of lectures that have a recording."""
+    return f"viva:recording:{sha256}"
+
+
 class Records:
     """Reads and writes the records. `client` gives bytes (decode_responses off). Raises `StageUnavailable("redis")`."""
 
@@ -77,6 +84,7 @@ class Records:
         """Write the record, list it, and queue it unless it is ready; False when there is one already."""
         fields = [text for pair in _fields(lecture).items() for text in pair]
         keys = [record_key(lecture.lecture_id), LIST, QUEUE]
+        keys += [recording_key(lecture.sha256)] if lecture.sha256 else []
         async with redis_call():
             return bool(await self._create(keys=keys, args=[lecture.lecture_id, *fields]))
 
@@ -107,11 +115,12 @@ class Records:
         async with redis_call():
             await self._client.set(transcript_key(lecture_id), segments, ex=self._cache_s)
 
-    async def page(self, limit: int, after: str | None) -> list[str]:
-        """Up to `limit` ids, newest first, those older than `after`."""
+    async def page(self, limit: int, after: str | None, sha256: str | None = None) -> list[str]:
+        """Up to `limit` ids, newest first, those older than `after`; of the lectures with one recording, or of all."""
         newest = "+" if after is None else f"({after}"
+        listed = LIST if sha256 is None else recording_key(sha256)
         async with redis_call():
-            found = await self._client.zrevrangebylex(LIST, newest, "-", start=0, num=limit)
+            found = await self._client.zrevrangebylex(listed, newest, "-", start=0, num=limit)
         return [lecture_id.decode() for lecture_id in found]
 
     async def get_many(self, lecture_ids: list[str]) -> list[Lecture | None]:
@@ -127,7 +136,11 @@ class Records:
 
     async def bury(self, lecture_id: str) -> None:
         """Put a tombstone in the place of the record and forget the rest: whoever works on it loses its lease."""
+        async with redis_call():
+            sha256 = await self._client.hget(record_key(lecture_id), "sha256")
         async with redis_call(), self._client.pipeline(transaction=True) as pipe:
+            if sha256:
+                pipe.zrem(recording_key(sha256.decode()), lecture_id)
             pipe.delete(*(make(lecture_id) for make in (record_key, pieces_key, cuts_key, transcript_key)))
             pipe.hset(record_key(lecture_id), "status", "deleted")
             pipe.expire(record_key(lecture_id), TOMBSTONE_S)
@@ -167,6 +180,7 @@ def _fields(lecture: Lecture) -> dict[str, str]:
         "error": lecture.error or "",
         "error_code": lecture.error_code or "",
         "has_speech": _FLAGS[lecture.has_speech],
+        "sha256": lecture.sha256 or "",
     }
 
 
@@ -186,6 +200,7 @@ def _lecture(lecture_id: str, fields: dict[bytes, bytes]) -> Lecture | None:
         # An earlier version's record lacks these.
         error_code=fields.get(b"error_code", b"").decode() or None,
         has_speech={b"1": True, b"0": False}.get(fields.get(b"has_speech", b"")),
+        sha256=fields.get(b"sha256", b"").decode() or None,
     )
 
 

@@ -43,6 +43,7 @@ class LectureBody(BaseModel):
                 "transcribed_s": 131.2,
                 "created_at": 1760000000,
                 "has_speech": True,
+                "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                 "error": None,
             }
         }
@@ -58,6 +59,7 @@ class LectureBody(BaseModel):
     has_speech: bool | None = Field(
         description="Whether a word was heard in it; false only when `ready`, null while nothing was heard yet"
     )
+    sha256: str | None = Field(description="Hash of the recording as it was uploaded")
     error: FailureBody | None = Field(description="Why it failed; null unless `failed`")
 
 
@@ -115,6 +117,7 @@ def lecture_json(lecture: Lecture) -> dict:
         "transcribed_s": round(lecture.transcribed_s, 3),
         "created_at": int(lecture.created_at),
         "has_speech": lecture.has_speech,
+        "sha256": lecture.sha256,
         "error": _failure_json(lecture),
     }
 

@@ -23,6 +23,8 @@ router = APIRouter()
 # What the boundaries and the other fields of a form may add to the recording, and the most that a JSON body has.
 FORM_BYTES = 64 * 1024
 
+MAX_KEY = 255
+
 _FILE = {
     "type": "string",
     "format": "binary",
@@ -37,13 +39,24 @@ _BODY: dict[str, Any] = {
             "multipart/form-data": {"schema": _FORM},
             "application/json": {"schema": UploadedRecording.model_json_schema()},
         },
-    }
+    },
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "maxLength": MAX_KEY},
+            "description": "The same recording again with the same key, within a day, is the same lecture. For forms; "
+            "an `object_key` is one lecture anyway",
+        }
+    ],
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     400: {
         "description": "`audio_empty`, `audio_truncated`, `audio_undecodable`, `audio_no_stream`, `invalid_form`"
     },
     404: {"description": "Nothing was uploaded under this `object_key`"},
+    409: {"description": "`idempotency_key_reused`: another recording came under this Idempotency-Key"},
     413: {"description": "`audio_too_long` or `too_large`"},
     415: {"description": "`unsupported_media`: neither a form nor JSON"},
     503: {"description": "`redis_unavailable` or `object_store_unavailable`; try again"},
@@ -113,9 +126,16 @@ async def put_upload(request: Request, name: str, token: Annotated[str, Query(ma
 async def _from_form(request: Request, content_type: str) -> Lecture:
     lectures: Lectures = request.app.state.lectures
     _refuse_declared(request, lectures.max_bytes + FORM_BYTES)
+    key = request.headers.get("idempotency-key")
+    if key and len(key) > MAX_KEY:
+        raise InvalidRequest(
+            f"The Idempotency-Key may have {MAX_KEY} characters at most.", param="Idempotency-Key"
+        )
     async with temporary_folder(lectures.temp_dir) as folder:
         path = folder / "recording"
         title = await _save_form(request, content_type, path, lectures.max_bytes)
+        if key:
+            return await lectures.intake.add_once(path, key, title=title)
         return await lectures.intake.add(path, title=title)
 
 

@@ -44,9 +44,12 @@ async def list_lectures(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     after: Annotated[str | None, Query(max_length=100, description="The last lecture_id of a page")] = None,
+    sha256: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="Only lectures made of this recording")
+    ] = None,
 ) -> Response:
     """A page of lectures."""
-    page, has_more = await _lectures(request).page(limit, after)
+    page, has_more = await _lectures(request).page(limit, after, sha256)
     return _json(
         {"object": "list", "data": [lecture_json(lecture) for lecture in page], "has_more": has_more}
     )
