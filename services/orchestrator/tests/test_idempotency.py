@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import orjson
 import pytest
+
+from viva_orchestrator.app import create_app
 
 ASK = {"lecture_id": "lec_1", "question": "Who made it?"}
 KEY = {"Idempotency-Key": "k-1"}
@@ -77,3 +80,38 @@ async def test_keys_of_two_sessions_are_two_keys(client, servers):
         session = (await client.post("/v1/sessions", json={"lecture_id": "lec_1"})).json()["session_id"]
         await client.post("/invoke", json=ASK | {"session_id": session}, headers=KEY)
     assert len(servers.prompts) == 2
+
+
+@pytest.fixture
+async def other_client(app):
+    """A second replica: an app of its own on the same Redis and object store."""
+    second = create_app(app.state.settings)
+    async with second.router.lifespan_context(second):
+        second.state.lectures.transcript = app.state.lectures.transcript
+        transport = httpx.ASGITransport(second)
+        async with httpx.AsyncClient(transport=transport, base_url="http://viva") as other:
+            yield other
+
+
+async def test_one_key_on_two_replicas_is_one_turn(client, other_client, servers, ask):
+    """Sent to both at once, and again to each afterwards: one turn, one pair in the history, the same `done`."""
+    servers.pause.clear()
+    sent = [asyncio.create_task(each.post("/invoke", json=ask, headers=KEY)) for each in (client, other_client)]
+    await servers.paused.wait()
+    servers.pause.set()
+    answers = [*await asyncio.gather(*sent)]
+    answers += [await each.post("/invoke", json=ask, headers=KEY) for each in (client, other_client)]
+    done = [events_of(answer)[-1] for answer in answers]
+    assert [event["type"] for event in done] == ["done"] * 4
+    assert all(event == done[0] for event in done)
+    assert len(servers.prompts) == 1
+    history = (await other_client.get(f"/v1/sessions/{ask['session_id']}")).json()
+    assert [turn["turn_id"] for turn in history["turns"]] == [done[0]["turn_id"]]
+
+
+async def test_another_question_under_the_same_key_is_refused_by_the_other_replica(client, other_client, servers, ask):
+    """What the key stands for is known to both."""
+    await client.post("/invoke", json=ask, headers=KEY)
+    refused = await other_client.post("/invoke", json=ask | {"question": "Something else?"}, headers=KEY)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "idempotency_key_reused")
+    assert len(servers.prompts) == 1
