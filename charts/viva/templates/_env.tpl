@@ -1,0 +1,105 @@
+{{/* The environment of each service, as a map: NAME to a string, or to what stands in `valueFrom`. Only variables that the services read. */}}
+
+{{- define "viva.env.common" -}}
+{{- $values := index .root.Values .component -}}
+HOME: /tmp
+VIVA_HOST: "0.0.0.0"
+VIVA_PORT: {{ include "viva.port" .component | quote }}
+VIVA_LOG_FORMAT: json
+VIVA_LOG_LEVEL: {{ .root.Values.logLevel }}
+VIVA_DRAIN_S: {{ $values.drain.seconds | quote }}
+{{- end }}
+
+{{- define "viva.env.orchestrator" -}}
+{{- $store := .Values.objectStore -}}
+VIVA_ASR_URL: http://{{ include "viva.componentName" (dict "root" . "component" "asr") }}:8081
+VIVA_LLM_URL: http://{{ include "viva.componentName" (dict "root" . "component" "llm") }}:8082
+VIVA_TTS_URL: http://{{ include "viva.componentName" (dict "root" . "component" "tts") }}:8083
+VIVA_TEMP_DIR: /tmp
+{{ include "viva.env.redis" . }}
+{{- if eq $store.type "s3" }}
+VIVA_OBJECT_STORE_URL: {{ $store.s3.url }}
+{{- with $store.s3.endpoint }}
+VIVA_S3_ENDPOINT: {{ . }}
+{{- end }}
+{{- with $store.s3.region }}
+AWS_REGION: {{ . }}
+{{- end }}
+{{- with $store.s3.existingSecret }}
+AWS_ACCESS_KEY_ID:
+  secretKeyRef: {name: {{ . }}, key: AWS_ACCESS_KEY_ID}
+AWS_SECRET_ACCESS_KEY:
+  secretKeyRef: {name: {{ . }}, key: AWS_SECRET_ACCESS_KEY}
+{{- end }}
+{{- else }}
+VIVA_OBJECT_STORE_URL: /var/lib/viva/objects
+{{- end }}
+{{- end }}
+
+{{- define "viva.env.redis" -}}
+{{- $redis := .Values.redis -}}
+{{- if include "viva.ownRedis" . -}}
+REDIS_PASSWORD:
+  secretKeyRef: {name: {{ include "viva.redisSecret" . }}, key: {{ include "viva.redisPasswordKey" . }}}
+VIVA_REDIS_URL: redis://:$(REDIS_PASSWORD)@{{ include "viva.componentName" (dict "root" . "component" "redis") }}:6379/0
+{{- else if $redis.existingSecret -}}
+VIVA_REDIS_URL:
+  secretKeyRef: {name: {{ $redis.existingSecret }}, key: {{ $redis.urlKey }}}
+{{- else -}}
+VIVA_REDIS_URL: {{ $redis.url }}
+{{- end }}
+{{- end }}
+
+{{/* The number of workers is that of the cores the container may use: the services themselves see those of the node. */}}
+{{- define "viva.env.asr" -}}
+VIVA_ASR_ENGINE: {{ .Values.asr.engine }}
+VIVA_MODELS_DIR: /models
+{{- if not (has .Values.asr.engine (list "openai" "chat")) }}
+OMP_NUM_THREADS:
+  resourceFieldRef: {resource: limits.cpu, divisor: "1"}
+VIVA_ASR_WORKERS:
+  resourceFieldRef: {resource: limits.cpu, divisor: "1"}
+{{- end }}
+{{- end }}
+
+{{- define "viva.env.llm" -}}
+VIVA_LLM_BACKENDS: {{ include "viva.backends" . | quote }}
+{{- end }}
+
+{{- define "viva.env.tts" -}}
+VIVA_TTS_ENGINE: {{ .Values.tts.engine }}
+VIVA_MODELS_DIR: /models
+{{- if not (has .Values.tts.engine (list "openai" "gtts")) }}
+OMP_NUM_THREADS:
+  resourceFieldRef: {resource: limits.cpu, divisor: "1"}
+VIVA_TTS_WORKERS:
+  resourceFieldRef: {resource: limits.cpu, divisor: "1"}
+{{- end }}
+{{- end }}
+
+{{/* VIVA_LLM_BACKENDS: the groups by priority, the other servers, the extractive answerer.
+     Here is the place of the router's routes file and of the discovery of its pods, once it has them. */}}
+{{- define "viva.backends" -}}
+{{- if .Values.llm.backends -}}
+{{ .Values.llm.backends }}
+{{- else -}}
+{{- $entries := list -}}
+{{- $ranked := list -}}
+{{- $groups := fromYaml (include "viva.groups" .) -}}
+{{- range $name, $group := $groups }}
+{{- $ranked = append $ranked (printf "%06d %s" (int $group.priority) $name) }}
+{{- end }}
+{{- range sortAlpha $ranked }}
+{{- $name := last (splitList " " .) }}
+{{- $group := index $groups $name }}
+{{- $url := printf "http://%s-vllm-%s:8000/v1" (include "viva.fullname" $) $name }}
+{{- $entries = append $entries (printf "%s=openai:%s|%s" $name $url ($group.servedName | default $group.model)) }}
+{{- end }}
+{{- range .Values.llm.servers }}
+{{- $model := .model | default "" }}
+{{- $entries = append $entries (printf "%s=openai:%s%s" .name .url (ternary (printf "|%s" $model) "" (ne $model ""))) }}
+{{- end }}
+{{- if .Values.llm.extractive }}{{ $entries = append $entries "extractive" }}{{ end }}
+{{- join "," $entries }}
+{{- end }}
+{{- end }}
