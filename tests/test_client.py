@@ -249,6 +249,25 @@ def test_a_transcription_that_ends_otherwise_is_an_error_with_its_code(event, bo
         assert caught.value.code == code
 
 
+def test_an_upload_has_its_title_and_key_and_the_list_can_be_asked_for_one_recording(tmp_path):
+    """As a form field, a header and a query; without them nothing of the kind is sent."""
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        request.read()
+        seen.append(request)
+        return httpx.Response(200, json={"lecture_id": "l1", "status": "queued", "data": [], "sha256": "ab"})
+
+    (tmp_path / "a.wav").write_bytes(b"RIFF")
+    with client_of(handler) as client:
+        assert client.upload(tmp_path / "a.wav", title="A title", key="k1").sha256 == "ab"
+        client.upload(tmp_path / "a.wav")
+        assert list(client.lectures(sha256="ab")) == []
+    assert b"A title" in seen[0].content
+    assert [request.headers.get("Idempotency-Key") for request in seen[:2]] == ["k1", None]
+    assert seen[2].url.params["sha256"] == "ab"
+
+
 def test_a_failed_lecture_has_its_reason_and_code():
     """As the server's `error` has them."""
     body = {"lecture_id": "l1", "status": "failed", "error": {"code": "audio_empty", "message": "No sound."}}

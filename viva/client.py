@@ -76,26 +76,32 @@ class VivaClient:
         """Closes the connections."""
         self._http.close()
 
-    def upload(self, path: Path, *, title: str | None = None) -> Lecture:
-        """Sends a recording to be transcribed; returns before that is done."""
+    def upload(self, path: Path, *, title: str | None = None, key: str | None = None) -> Lecture:
+        """Sends a recording to be transcribed; returns before that is done.
+
+        The same recording again with the same `key` is the same lecture.
+        """
+        about: dict[str, Any] = {"data": {"title": title}} if title else {}
+        if key:
+            about["headers"] = {"Idempotency-Key": key}
         with path.open("rb") as file:
             files = {"file": (path.name, file, _content_type(path))}
-            body = self._call("POST", "/v1/lectures", *_LECTURE, files=files, data={"title": title} if title else {})
+            body = self._call("POST", "/v1/lectures", *_LECTURE, files=files, **about)
         return lecture_of(body)
 
     def lecture(self, lecture_id: str) -> Lecture:
         """The lecture with what has been transcribed of it."""
         return lecture_of(self._call("GET", f"/v1/lectures/{_segment(lecture_id)}", *_LECTURE))
 
-    def lectures(self) -> Iterator[Lecture]:
-        """All lectures of the server, newest first, without their segments."""
-        after: dict[str, str] = {}
+    def lectures(self, *, sha256: str | None = None) -> Iterator[Lecture]:
+        """The lectures of the server, all or those made of one recording, newest first, without their segments."""
+        query = {"limit": "100"} | ({"sha256": sha256} if sha256 else {})
         while True:
-            page = self._call("GET", "/v1/lectures", "data", params=after)
+            page = self._call("GET", "/v1/lectures", "data", params=query)
             yield from map(lecture_of, page["data"])
             if not page["data"] or not page.get("has_more"):
                 return
-            after = {"after": page["data"][-1]["lecture_id"]}
+            query["after"] = page["data"][-1]["lecture_id"]
 
     def follow(self, lecture_id: str) -> Iterator[Lecture]:
         """The lecture each time its progress changes, until it is ready or has failed; the last one is complete.

@@ -19,6 +19,7 @@ class Lecture:
     error: str | None = None  # why it failed, a sentence
     error_code: str | None = None
     has_speech: bool | None = None  # false: it is ready, and not a word was heard in it
+    sha256: str | None = None  # of the recording
     segments: tuple[Segment, ...] = ()
 
     @property
@@ -27,7 +28,7 @@ class Lecture:
         return self.status == "ready"
 
 
-_PLAIN = ("lecture_id", "status", "progress", "duration_s", "title", "created_at", "has_speech")
+_PLAIN = ("lecture_id", "status", "progress", "duration_s", "title", "created_at", "has_speech", "sha256")
 
 
 def lecture_of(body: dict[str, Any]) -> Lecture:

@@ -68,6 +68,17 @@ def test_ask_uploads_a_recording_first(viva, spoken):
     assert json.loads(done.stdout.splitlines()[-1])["type"] == "done"
 
 
+def test_a_recording_that_was_uploaded_before_is_known_again(viva, client: VivaClient, spoken):
+    """Uploading it a second time, or asking about it, gives the same lecture, and says so."""
+    first = viva("upload", str(spoken.follow_up))
+    again = viva("upload", str(spoken.follow_up))
+    asked = viva("ask", "--lecture", str(spoken.follow_up), "--text", "Which year?")
+    assert first.stdout == again.stdout
+    assert client.lecture(first.stdout.strip()).title == spoken.follow_up.stem
+    for done in (again, asked):
+        assert f"is known as lecture {first.stdout.strip()}" in done.stderr
+
+
 def test_ask_about_a_lecture_that_is_not_there_is_an_error_with_its_code(viva, stack):
     """What the server says, its code, status 1, nothing on stdout."""
     done = viva("ask", "--lecture", "lec_00000000000000000000000000000000", "--text", QUESTION)

@@ -53,13 +53,18 @@ def demo(data_dir: DataDir = Path(".viva")) -> None:
 @app.command()
 def upload(
     file: Recording,
-    title: Annotated[str | None, typer.Option(help="What the lecture is called.")] = None,
+    title: Annotated[
+        str | None, typer.Option(help="What the lecture is called; the file's name, unless said.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Transcribe it anew though it is known, with a better model, say.")
+    ] = False,
     url: Url = DEFAULT_URL,
 ) -> None:
     """Upload a recording and wait until it is transcribed; prints its id."""
     from viva.cli.upload import upload_file
 
-    upload_file(url, file, title)
+    upload_file(url, file, title, again=again)
 
 
 @app.command()

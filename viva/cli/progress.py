@@ -30,9 +30,14 @@ def show_transcription(lectures: Iterable[Lecture], console: Console) -> Lecture
     took_s = time.monotonic() - started
     speed = f", {last.duration_s / took_s:.0f} times as fast as it was spoken" if took_s > 0.5 else ""
     console.print(f"  transcribed {clock(last.duration_s)} in {took_s:.1f} s{speed}")
-    if last.has_speech is False:
-        console.print("  Not a word was heard in this recording, so there is nothing to answer questions from.")
+    say_if_silent(last, console)
     return last
+
+
+def say_if_silent(lecture: Lecture, console: Console) -> None:
+    """Prints a sentence about a ready lecture in which not a word was heard."""
+    if lecture.has_speech is False:
+        console.print("  Not a word was heard in this recording, so there is nothing to answer questions from.")
 
 
 def _on_terminal(lectures: Iterable[Lecture], console: Console) -> Lecture | None:
