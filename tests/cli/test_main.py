@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_a_wrong_call_is_status_2(arguments):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("status",), ("ask", "--lecture", "lec_1", "--text", "Who?"), ("upload", __file__)]
+    "arguments", [("status",), ("lectures",), ("ask", "--lecture", "lec_1", "--text", "Who?"), ("upload", __file__)]
 )
 def test_nobody_there_is_one_sentence_and_status_1(arguments):
     """Without a server: where it was looked for, how to start one, and the code."""
@@ -105,4 +106,10 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path):
 def test_help_lists_every_command():
     """The overview names each command that the README promises."""
     text = viva("--help").stdout
-    assert all(command in text for command in ("run", "demo", "upload", "ask", "status", "models"))
+    assert all(command in text for command in ("run", "demo", "upload", "ask", "lectures", "status", "models"))
+
+
+def test_the_version_is_that_of_the_package():
+    """On stdout, for whoever reports a problem."""
+    done = viva("--version")
+    assert (done.returncode, done.stdout) == (0, f"viva {metadata.version('viva-lectures')}\n")

@@ -5,15 +5,32 @@ from typing import Annotated
 
 import typer
 
+import viva
 from viva.client import DEFAULT_URL
 
 app = typer.Typer(
     name="viva",
-    help="Ask a recorded lecture questions out loud, and hear the answer.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"viva {viva.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Ask a recorded lecture questions out loud, and hear the answer."""
+
 
 Url = Annotated[str, typer.Option("--url", envvar="VIVA_URL", help="Where Viva is.")]
 DataDir = Annotated[
@@ -95,6 +112,17 @@ def ask(
     raise typer.Exit(
         ask_question(url, lecture, question, samples=samples, session=session, save=save, as_json=as_json)
     )
+
+
+@app.command()
+def lectures(
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object a line.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
+    """List the lectures of the server, newest first."""
+    from viva.cli.lectures import list_lectures
+
+    list_lectures(url, as_json=as_json)
 
 
 @app.command()
