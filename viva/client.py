@@ -60,9 +60,9 @@ class VivaClient:
                 base_url=self.url, timeout=timeout, transport=transport, trust_env=False
             )
         except (httpx.InvalidURL, ValueError) as error:
-            raise errors.InvalidRequest(
-                f"What --url or VIVA_URL says is not an address. One is {DEFAULT_URL}.", code="wrong_url"
-            ) from error
+            raise _wrong_url() from error
+        if self._http.base_url.scheme not in ("http", "https") or not self._http.base_url.host:
+            raise _wrong_url()
 
     def __enter__(self) -> Self:
         return self
@@ -265,6 +265,14 @@ class _Streaming:
             self._response.close()
         if isinstance(error, httpx.HTTPError):
             raise self._client._unreachable(error) from error
+
+
+def _wrong_url() -> errors.InvalidRequest:
+    # Not repeated: a password may stand in it.
+    return errors.InvalidRequest(
+        f"What --url or VIVA_URL says is not an address. One begins with http:// or https://, like {DEFAULT_URL}.",
+        code="wrong_url",
+    )
 
 
 def _segment(identifier: str) -> str:

@@ -32,10 +32,11 @@ def viva(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         ("nonsense",),
         ("ask", "--lecture", "lec_1"),
         ("ask", "--lecture", "lec_1", "--text", "a", "--audio", __file__),
+        ("ask", "--lecture", "lec_1", "--text", "  "),
         ("upload", "no-such-file.wav"),
         ("run", "--port", "0"),
     ],
-    ids=["no such command", "no question", "two questions", "no such file", "no such port"],
+    ids=["no such command", "no question", "two questions", "an empty question", "no such file", "no such port"],
 )
 def test_a_wrong_call_is_status_2(arguments):
     """Usage errors say so on stderr and leave stdout empty."""
@@ -86,7 +87,7 @@ def test_a_place_to_save_at_that_cannot_be_written_is_refused_before_anything_is
     assert "[save_failed]" in done.stderr
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:80a", "http://[::1"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80a", "http://[::1", "notaurl", "127.0.0.1:8080", "ftp://viva", "http://"])
 def test_an_address_that_is_none_is_status_2(url):
     """The sentence names the variable and shows an address."""
     done = viva("status", VIVA_URL=url)

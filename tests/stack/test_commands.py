@@ -48,13 +48,14 @@ def test_ask_with_json_prints_the_events_and_nothing_else(viva, lecture, spoken)
 
 def test_ask_prints_and_saves_the_answer_and_says_how_to_go_on(viva, client: VivaClient, lecture, tmp_path):
     """Question, answer and citation on stdout; the sound in the file, in the format that its name asks for."""
-    saved = tmp_path / "answer.wav"
+    saved = tmp_path / "new" / "folder" / "answer.wav"
     done = viva("ask", "--lecture", lecture.lecture_id, "--text", QUESTION, "--save", str(saved))
     assert done.returncode == 0, done.stderr
     assert QUESTION in done.stdout
     assert "kilby" in done.stdout.lower()
     assert "Rests on" in done.stdout
     assert "\x1b" not in done.stdout
+    assert f"Saved     {saved} (the folder {saved.parent} is new)" in done.stderr
     assert saved.read_bytes()[:4] == b"RIFF"
     assert saved.stat().st_size > 10_000
     session = done.stderr.partition("--session ")[2].strip()
@@ -80,10 +81,10 @@ def test_a_recording_that_was_uploaded_before_is_known_again(viva, client: VivaC
 
 
 def test_ask_about_a_lecture_that_is_not_there_is_an_error_with_its_code(viva, stack):
-    """What the server says, its code, status 1, nothing on stdout."""
+    """What happened, what to do, the code, status 1, nothing on stdout."""
     done = viva("ask", "--lecture", "lec_00000000000000000000000000000000", "--text", QUESTION)
     assert done.returncode == 1
-    assert "not_found" in done.stderr
+    assert "There is no such lecture. `viva lectures` lists those there are. [not_found]" in done.stderr
     assert done.stdout == ""
 
 

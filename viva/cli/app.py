@@ -107,6 +107,8 @@ def ask(
         raise typer.BadParameter(
             "give the question as either --text or --audio", param_hint="--text / --audio"
         )
+    if text is not None and not text.strip():
+        raise typer.BadParameter("there is no question in it", param_hint="--text")
     question = audio if audio is not None else text or ""
     samples = data_dir / "samples"
     raise typer.Exit(

@@ -88,6 +88,7 @@ def _status_of(last: Event | None) -> int:
 
 def _save(recording: Recording, path: Path) -> None:
     if recording:
-        err().print(f"  Saved     {recording.save(path)}")
+        new_folder = "" if path.parent.exists() else f" (the folder {path.parent} is new)"
+        err().print(f"  Saved     {recording.save(path)}{new_folder}")
     else:
         err().print("  The answer was not spoken, so there is nothing to save.")

@@ -6,6 +6,7 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
+from viva.cli.sentences import sentence_of
 from viva.client import DEFAULT_URL
 from viva.errors import VivaError
 
@@ -34,7 +35,7 @@ def printable(text: str) -> str:
 
 def show_error(error: VivaError) -> None:
     """What happened and what to do, and the code for whoever looks it up."""
-    first, *rest = error.message.splitlines() or [error.code]
+    first, *rest = sentence_of(error).splitlines() or [error.code]
     line = Text("✗ ", style="bold red")
     line.append(printable(first), style="bold")
     line.append(f" [{error.code}]", style="dim")

@@ -103,7 +103,7 @@ class Uploads:
         """The bytes uploaded under `object_key`. Raises `InvalidRequest` for a key that is not ours, and `NotFound`."""
         if not is_upload_key(object_key):
             raise InvalidRequest(
-                "object_key is not one that POST /v1/lectures/uploads gave out.", param="object_key"
+                "object_key is not one that an upload was given.", param="object_key"
             )
         try:
             return await self._objects.size(object_key)
