@@ -59,14 +59,27 @@ def test_nobody_there_is_one_sentence_and_status_1(arguments):
     assert done.stdout == ""
 
 
-def test_models_without_a_connection_say_how_to_place_the_files_by_hand(tmp_path: Path):
-    """The sentence, the addresses, the paths; nothing half-fetched is left."""
-    done = viva("models", "--models-dir", str(tmp_path), "--hub", NOBODY)
+def test_models_without_a_connection_say_so_first_and_in_few_lines(tmp_path: Path):
+    """The sentence first, then a line for each model and the command for the rest; nothing half-fetched is left."""
+    done = viva("models", "whisper-base.en", "--models-dir", str(tmp_path), "--hub", NOBODY)
+    first, *details = done.stderr.splitlines()
     assert done.returncode == 1
-    assert "by hand" in done.stderr
-    assert str(tmp_path / "whisper/base.en/model.bin") in done.stderr
-    assert "[models_unreachable]" in done.stderr
+    assert "could not be fetched: no connection to 127.0.0.1" in first
+    assert "[models_unreachable]" in first
+    assert [line.strip() for line in details] == [
+        "missing: whisper-base.en, 148 MB",
+        "`viva models --by-hand whisper-base.en` lists the files' addresses and where each belongs.",
+    ]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_models_lists_what_is_to_be_placed_by_hand(tmp_path: Path):
+    """The address and the place of every file, without a connection."""
+    done = viva("models", "--by-hand", "--models-dir", str(tmp_path), "--hub", NOBODY)
+    assert done.returncode == 0
+    assert f"{NOBODY}/Systran/faster-whisper-base.en/resolve/" in done.stdout
+    assert str(tmp_path / "whisper/base.en/model.bin") in done.stdout
+    assert done.stderr == ""
 
 
 def test_a_name_to_save_under_that_cannot_be_is_refused_before_anything_is_asked(tmp_path: Path):

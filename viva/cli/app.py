@@ -146,8 +146,11 @@ def models(
     hub: Annotated[
         str, typer.Option(envvar="HF_ENDPOINT", help="The hub, or a mirror of it.")
     ] = "https://huggingface.co",
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="Fetch nothing: list what is missing and where it belongs.")
+    ] = False,
 ) -> None:
     """Fetch the real speech models (Whisper, Piper), pinned and checksummed."""
-    from viva.cli.models import fetch_models
+    from viva.cli.models import fetch_models, list_by_hand
 
-    fetch_models(names or [], models_dir, hub)
+    (list_by_hand if by_hand else fetch_models)(names or [], models_dir, hub)

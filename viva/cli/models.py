@@ -10,7 +10,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from viva.cli.console import err, out
+from viva.cli.console import out
 from viva.errors import EngineUnavailable
 from viva.models import Model, NoConnection, by_hand, choose, fetch, is_present, read_manifest
 
@@ -32,15 +32,29 @@ def fetch_models(names: list[str], root: Path, hub: str) -> None:
         with httpx.Client(timeout=httpx.Timeout(30.0, connect=10.0)) as client:
             for model in models:
                 _fetch_one(model, root, client, hub, console)
-    except NoConnection:
-        missing = [model for model in models if not is_present(model, root)]
-        err().print(
-            f"Files and where they belong, to place them by hand:\n{by_hand(missing, root, hub=hub)}\n"
-        )
-        raise
+    except NoConnection as error:
+        raise _with_what_is_missing(error, models, names, root) from error
     if any(model.engine == "piper" for model in models):
         install_piper(console)
     console.print("`make run` uses them from now on.")
+
+
+def list_by_hand(names: list[str], root: Path, hub: str) -> None:
+    """Prints the address of every file that is missing, and where it belongs, for whoever fetches them elsewhere."""
+    missing = _missing(choose(read_manifest(), names), root)
+    out().print(by_hand(missing, root, hub=hub) if missing else "Every file is here and right.")
+
+
+def _missing(models: list[Model], root: Path) -> list[Model]:
+    return [model for model in models if not is_present(model, root)]
+
+
+def _with_what_is_missing(error: NoConnection, models: list[Model], names: list[str], root: Path) -> NoConnection:
+    """The same sentence, and below it what is missing, a line for each model, and how to get the addresses."""
+    lines = [f"  missing: {model.name}, {model.bytes / 1e6:.0f} MB" for model in _missing(models, root)]
+    command = " ".join(["viva models --by-hand", *names])
+    lines.append(f"  `{command}` lists the files' addresses and where each belongs.")
+    return NoConnection("\n".join([error.message, *lines]), code=error.code)
 
 
 def _fetch_one(model: Model, root: Path, client: httpx.Client, hub: str, console: Console) -> None:
