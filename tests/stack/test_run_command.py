@@ -164,6 +164,18 @@ def test_a_busy_port_is_a_sentence(family, tmp_path):
     assert family.members() == []
 
 
+def test_an_engine_that_cannot_start_is_told_in_its_own_words(family, tmp_path):
+    """First the sentence that the service has for it, with its code, then the path of its log; no raw line of that."""
+    environ = {**family.environ, "VIVA_DATA_DIR": str(tmp_path), "VIVA_ASR_ENGINE": "whisper"}
+    status, message = refused({**environ, "VIVA_MODELS_DIR": str(tmp_path / "none")}, "run")
+    first, *rest = message.splitlines()
+    assert status == 1
+    assert first.startswith("✗ asr cannot start. The asr engine 'whisper' found no model")
+    assert first.endswith("[engine_unavailable]")
+    assert [line.strip() for line in rest] == [f"Its log: {tmp_path / 'logs' / 'asr.log'}"]
+    assert family.members() == []
+
+
 def test_an_unknown_variable_is_a_sentence(family, tmp_path):
     """A misspelt variable stops the start with a did-you-mean."""
     status, message = refused(

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from viva.errors import EngineUnavailable
+from viva.stack.last_words import EXIT_STATUS, last_words
 from viva.stack.part import Part, RunningPart
 from viva.stack.signals import signals_deferred, signals_noted
 
@@ -19,7 +20,7 @@ _SHOWN_LOG_LINES = 12
 
 
 class PartFailed(EngineUnavailable):
-    """A part ended, or did not become ready; the message carries the last lines of its log."""
+    """A part ended, or did not become ready; the message says why as the part does, or has the end of its log."""
 
     default_code = "part_failed"
 
@@ -110,7 +111,7 @@ class Stack:
         while waiting:
             for part in list(waiting):
                 if part.has_died:
-                    raise PartFailed(f"{part.name} {part.how_it_ended()} while it started.{log_end(part)}")
+                    raise failed_start(part)
                 if part.check_ready():
                     waiting.remove(part)
                     yield part
@@ -134,6 +135,15 @@ class Stack:
             self._guard.stdin.close()
         self._guard.wait()
         self._guard = None
+
+
+def failed_start(part: RunningPart) -> PartFailed:
+    """The error for a part that ended while it started: what the service says itself, or else the end of its log."""
+    said = last_words(part.last_lines(_SHOWN_LOG_LINES)) if part.exit_status == EXIT_STATUS else None
+    if said is None:
+        return PartFailed(f"{part.name} {part.how_it_ended()} while it started.{log_end(part)}")
+    code, sentence = said
+    return PartFailed(f"{part.name} cannot start. {sentence}\n    Its log: {part.log}", code=code)
 
 
 def log_end(part: RunningPart, count: int = _SHOWN_LOG_LINES) -> str:
