@@ -1,0 +1,240 @@
+"""The combinations of values that every general test of the chart goes through, each with a name that says what it is.
+
+Those that ask for objects of operators are rendered without a cluster that could say whether it has them: `checkApis`
+is off there, and test_release.py tests it on.
+"""
+
+from pathlib import Path
+
+import helm_python
+
+from .chart import ROOT
+
+FAKE_DIGEST = "sha256:" + "0123456789abcdef" * 4
+NO_CLUSTER = {"checkApis": False}
+STAGES = ("orchestrator", "asr", "llm", "tts")
+S3 = {"type": "s3", "s3": {"url": "s3://lectures/viva", "region": "eu-west-1"}}
+SHARED_VOLUME = {"type": "volume", "volume": {"accessModes": ["ReadWriteMany"], "storageClass": "efs"}}
+SHARED_MODELS = {"volume": {"enabled": True, "storageClass": "efs"}}
+QWEN = {"profile": "qwen2.5-omni-3b"}
+LLAMA = {"profile": "llama-3.1-8b-instruct"}
+HUB_TOKEN = {"existingSecret": "hub-token"}
+FRONT_DOOR = {
+    "frontDoor": {"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}}}]}
+}
+GATEWAY = {
+    "enabled": "gateway",
+    "host": "viva.example.org",
+    "gateway": {"parentRefs": [{"name": "edge", "namespace": "edge", "sectionName": "https"}]},
+}
+
+
+def every_stage(**values: object) -> dict:
+    """The same values for each of the four services."""
+    return {stage: dict(values) for stage in STAGES}
+
+
+WRITTEN: dict[str, dict] = {
+    # The plain install, and what is named after it.
+    "defaults": {},
+    "other names": {"nameOverride": "lectures", "commonLabels": {"team": "voice", "cost-centre": "42"}},
+    "full name": {"fullnameOverride": "a-rather-long-name-for-a-release-of-it"},
+    "own registry, digests": {
+        "image": {
+            "registry": "registry.example.org/team",
+            "tag": "1.2.3",
+            "pullPolicy": "Always",
+            "pullSecrets": ["pull-key"],
+        },
+        "orchestrator": {"image": {"digest": FAKE_DIGEST}},
+        "redis": {"image": {"digest": FAKE_DIGEST}},
+    },
+    # Redis.
+    "redis by URL": {"redis": {"enabled": False, "url": "rediss://redis.example.org:6380/0"}},
+    "redis by secret": {"redis": {"existingSecret": "elasticache", "urlKey": "address", "port": 6380}},
+    "redis with a given password": {"redis": {"auth": {"password": "correct-horse.battery~staple"}}},
+    "redis with the password of a secret": {
+        "redis": {"auth": {"existingSecret": "redis-key", "passwordKey": "word"}}
+    },
+    "redis without a volume": {"redis": {"persistence": {"enabled": False}, "appendfsync": "everysec", "pdb": False}},
+    # Objects.
+    "objects in an emptyDir": {"objectStore": {"type": "emptyDir"}},
+    "objects on a claim that exists": {"objectStore": {"volume": {"existingClaim": "lectures"}}},
+    "objects in S3, several replicas": {
+        "objectStore": S3,
+        "orchestrator": {"replicas": 3},
+        "autoscaling": {"mode": "none"},
+    },
+    "objects in an S3 of one's own": {
+        "objectStore": {
+            "type": "s3",
+            "s3": {"url": "s3://lectures", "endpoint": "http://minio:9000", "existingSecret": "minio"},
+        },
+        "networkPolicy": {"objectStore": {"ports": [9000], "podIdentity": True}},
+    },
+    "objects on a shared volume": {"objectStore": SHARED_VOLUME, "orchestrator": {"autoscaling": {"minReplicas": 2}}},
+    # Scaling.
+    "no autoscaler": {"autoscaling": {"mode": "none"}, "asr": {"replicas": 2}, "tts": {"replicas": 2}},
+    "HPA on the load": {
+        "objectStore": S3,
+        "monitoring": {"prometheusAdapter": {"enabled": True}},
+        **every_stage(autoscaling={"load": {"enabled": True}}),
+    },
+    "KEDA": {
+        **NO_CLUSTER,
+        "objectStore": S3,
+        "autoscaling": {"mode": "keda", "prometheus": {"authentication": "prom"}},
+    },
+    "KEDA for some": {
+        **NO_CLUSTER,
+        "autoscaling": {"mode": "keda"},
+        "asr": {"replicas": 2, "autoscaling": {"enabled": False}},
+    },
+    # Model servers.
+    "one model group": {"vllm": {"groups": {"qwen": QWEN}}},
+    "two model groups, HPA": {
+        "vllm": {
+            "groups": {
+                "qwen": {**QWEN, "priority": 1, "autoscaling": {"enabled": True}},
+                "llama": {**LLAMA, "priority": 2, "replicas": 2},
+            }
+        },
+        "models": HUB_TOKEN,
+        "monitoring": {"prometheusAdapter": {"enabled": True}},
+    },
+    "model groups, KEDA": {
+        **NO_CLUSTER,
+        "autoscaling": {"mode": "keda"},
+        "vllm": {"groups": {"qwen": {**QWEN, "autoscaling": {"enabled": True}}}},
+    },
+    "a model group with a volume of each pod's own": {
+        "vllm": {
+            "groups": {"llama": {**LLAMA, "kind": "StatefulSet", "cache": {"type": "perReplica"}, "replicas": 2}}
+        },
+        "models": HUB_TOKEN,
+    },
+    "models on a shared volume, by a job": {
+        "models": {**SHARED_MODELS, "job": {"enabled": True}},
+        "asr": {"models": {"names": ["whisper-base.en"], "cache": "shared"}},
+        "tts": {"models": {"names": ["piper-lessac"], "cache": "shared"}},
+        "vllm": {"groups": {"qwen": {**QWEN, "cache": {"type": "shared"}, "replicas": 2}}},
+    },
+    "models on a shared volume, by init containers": {
+        "models": {"volume": {"enabled": True, "existingClaim": "models"}},
+        "asr": {"models": {"names": ["whisper-small.en"], "cache": "shared"}},
+        "vllm": {"groups": {"qwen": {**QWEN, "cache": {"type": "shared"}}}},
+    },
+    "speech models in emptyDirs": {
+        "asr": {"engine": "whisper", "models": {"names": ["whisper-base.en", "whisper-small.en"]}},
+        "tts": {"engine": "piper", "models": {"names": ["piper-lessac"]}},
+    },
+    "a model streamed from S3": {
+        "vllm": {
+            "groups": {
+                "own": {
+                    "model": "s3://models/qwen",
+                    "servedName": "qwen",
+                    "gpus": 2,
+                    "serviceAccount": {
+                        "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/m"}
+                    },
+                }
+            }
+        }
+    },
+    "a hosted model": {
+        "llm": {
+            "servers": [{"name": "hosted", "url": "https://llm.example.org/v1", "model": "large"}],
+            "extraEnvFrom": [{"secretRef": {"name": "llm-keys"}}],
+            "networkPolicy": {
+                "egress": [{"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}], "ports": [{"port": 443}]}]
+            },
+        }
+    },
+    # The way in.
+    "ALB": {
+        "ingress": {"enabled": "ingress", "host": "viva.example.org", "className": "alb"},
+        "networkPolicy": {"frontDoor": {"from": [{"ipBlock": {"cidr": "10.0.0.0/16"}}]}},
+    },
+    "another ingress": {
+        "ingress": {
+            "enabled": "ingress",
+            "host": "viva.example.org",
+            "className": "traefik",
+            "tls": {"secretName": "viva-tls"},
+            "annotations": {"cert-manager.io/cluster-issuer": "letsencrypt"},
+        },
+        "networkPolicy": FRONT_DOOR,
+    },
+    "Gateway API": {**NO_CLUSTER, "ingress": GATEWAY, "networkPolicy": FRONT_DOOR},
+    "a gateway of its own": {
+        **NO_CLUSTER,
+        "ingress": {
+            "enabled": "gateway",
+            "host": "viva.example.org",
+            "tls": {"secretName": "viva-tls"},
+            "gateway": {"create": True, "className": "cilium"},
+        },
+        "networkPolicy": FRONT_DOOR,
+    },
+    # Watching, meshes, places.
+    "Prometheus operator": {
+        **NO_CLUSTER,
+        "monitoring": {
+            "serviceMonitor": {"enabled": True, "labels": {"release": "prometheus"}},
+            "prometheusRule": {"enabled": True, "labels": {"release": "prometheus"}},
+            "dashboards": {"enabled": True},
+        },
+        "vllm": {"groups": {"qwen": QWEN}},
+    },
+    "nothing watched, no test": {
+        "monitoring": {"annotations": False, "scrapeConfig": False},
+        "tests": {"enabled": False},
+    },
+    "Linkerd": {"mesh": {"type": "linkerd", "namespaceLabels": {"kubernetes.io/metadata.name": "linkerd"}}},
+    "Istio": {"mesh": {"type": "istio", "namespaceLabels": {"kubernetes.io/metadata.name": "istio-system"}}},
+    "no network policies": {"networkPolicy": {"enabled": False}},
+    "placed by hand": {
+        "cpuNodes": "required",
+        "priorityClasses": {"create": True},
+        **every_stage(
+            nodeSelector={"pool": "cpu"},
+            tolerations=[{"key": "pool", "operator": "Equal", "value": "cpu", "effect": "NoSchedule"}],
+            topologySpread={"zone": "DoNotSchedule", "host": "none"},
+            podAnnotations={"example.org/note": "yes"},
+            podLabels={"tier": "front"},
+            strategy={"maxSurge": "25%", "maxUnavailable": 0},
+            env={"VIVA_LOG_LEVEL": "debug", "HTTP_PROXY": "http://proxy:3128"},
+            service={"annotations": {"example.org/note": "yes"}},
+        ),
+    },
+    "accounts that exist": every_stage(serviceAccount={"create": False, "name": "viva-account"}),
+    "accounts of the namespace": every_stage(serviceAccount={"create": False}),
+    "no budgets, no spreading": every_stage(
+        pdb={"enabled": False}, topologySpread={"zone": "none", "host": "none"}, autoscaling={"enabled": False}
+    ),
+    "OpenShift's user ids": {
+        "podSecurityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": None,
+            "runAsGroup": None,
+            "fsGroup": None,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        }
+    },
+}
+
+
+def _of_the_cluster_folder() -> dict[str, dict]:
+    """The values files of k8s/, each as whoever installs with it gets them, but for asking the cluster."""
+    files = sorted((ROOT / "k8s").glob("values-*.yaml"))
+    return {f"k8s/{path.name}": helm_python.values_from_yaml(path.read_text()) | NO_CLUSTER for path in files}
+
+
+CLUSTER_FILES = _of_the_cluster_folder()
+ALL = WRITTEN | CLUSTER_FILES
+
+
+def files() -> list[Path]:
+    """The values files of k8s/."""
+    return [ROOT / name for name in CLUSTER_FILES]
