@@ -34,7 +34,7 @@ lint: install-test ## check the code's style
 format: install-test ## let ruff fix what it can
 	@$(VENV)/ruff check --fix .
 
-bench: install-test ## list the measurements, each one command
+bench: ## list the measurements, each one command (they need what `make test` installs)
 	@awk -F ' [|] ' '/^[|] `python -m / {gsub(/^[|] `|`$$/, "", $$1); sub(/ [|]$$/, "", $$2); printf "  $(VENV)/%s\n      %s\n", $$1, $$2}' benchmarks/README.md
 
 lock: ## bring constraints.txt up to date with the pyproject files (UPGRADE=1: newest versions)
