@@ -28,7 +28,7 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["auto", "json", "text"] = Field(
         "auto",
         validation_alias="VIVA_LOG_FORMAT",
-        description="`json`, `text`, or `auto`: text on a terminal, JSON elsewhere",
+        description="`json`, `text`, or `auto`: text on a terminal, otherwise JSON; `viva run` asks for text",
     )
     models_dir: Path = Field(
         Path(".viva/models"),
