@@ -1,0 +1,65 @@
+"""The readiness and liveness of a vLLM server: it is well when it generates one token within the seconds given.
+
+    generate_token.py SECONDS
+
+/health answers 200 with an engine that is dead behind it, and not in time with one that is merely busy. So a token is asked for; and
+when it does not come in time because many others wait, a server that goes on generating for those is well, too. PROBE_MODEL is the
+served name of the model, PROBE_URL the server (default http://127.0.0.1:8000).
+"""
+
+import json
+import os
+import re
+import sys
+import time
+import urllib.error
+import urllib.request
+
+# The server is this very pod: no proxy is between.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+TOTAL = re.compile(rb"^vllm:generation_tokens_total(?:\{[^}]*\})?\s+([0-9.eE+]+)", re.MULTILINE)
+
+
+def generates(server: str, model: str, seconds: float) -> bool | None:
+    """Whether one token came; None when nothing came in time. The body is that of any chat."""
+    body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "temperature": 0}
+    request = urllib.request.Request(
+        f"{server}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with OPENER.open(request, timeout=seconds) as answer:
+            return json.load(answer)["usage"]["completion_tokens"] >= 1
+    except TimeoutError:
+        return None
+    except urllib.error.URLError as error:
+        return None if isinstance(error.reason, TimeoutError) else False
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def generated(server: str, seconds: float) -> float | None:
+    """Tokens that the server has generated since it started, or None when it does not say."""
+    try:
+        with OPENER.open(f"{server}/metrics", timeout=seconds) as answer:
+            found = TOTAL.findall(answer.read())
+    except OSError:
+        return None
+    return sum(map(float, found)) if found else None
+
+
+def is_well(server: str, model: str, seconds: float) -> bool:
+    """Two thirds of the time are for the token; what is left is for seeing whether others get theirs."""
+    started = time.monotonic()
+    before = generated(server, seconds / 6)
+    answer = generates(server, model, seconds * 2 / 3 - (time.monotonic() - started))
+    if answer is not None:
+        return answer
+    after = generated(server, max(0.5, seconds - (time.monotonic() - started)))
+    return before is not None and after is not None and after > before
+
+
+if __name__ == "__main__":
+    url = os.environ.get("PROBE_URL", "http://127.0.0.1:8000")
+    if not is_well(url, os.environ["PROBE_MODEL"], float(sys.argv[1])):
+        print("no token was generated in time")
+        sys.exit(1)

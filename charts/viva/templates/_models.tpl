@@ -32,11 +32,11 @@
 vllm/{{ .model }}/{{ .revision | trunc 12 }}
 {{- end }}
 
-{{/* The container that downloads: dict root, name, image, mode (fetch or wait), spec (YAML). */}}
+{{/* The container that downloads: dict root, name, image, pullPolicy (that of our own images if not given), mode (fetch or wait), spec (YAML). */}}
 {{- define "viva.fetchContainer" -}}
 - name: {{ .name }}
   image: {{ .image }}
-  imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  imagePullPolicy: {{ .pullPolicy | default .root.Values.image.pullPolicy }}
   command: [python3, /scripts/fetch_models.py, {{ .mode }}]
   env:
     - name: HF_ENDPOINT

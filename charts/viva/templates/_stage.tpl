@@ -43,12 +43,12 @@ spec:
             - name: http
               containerPort: {{ include "viva.port" .component }}
               protocol: TCP
-          env: {{- include "viva.envList" $env | nindent 12 }}
+          env: {{- include "viva.envList" $env | trim | nindent 12 }}
           {{- with $values.extraEnvFrom }}
           envFrom: {{- toYaml . | nindent 12 }}
           {{- end }}
           {{- include "viva.probes" $values.probes | nindent 10 }}
-          {{- include "viva.preStop" $values.drain.preStopSeconds | nindent 10 }}
+          {{- include "viva.preStop" $values.drain.preStopSeconds | trim | nindent 10 }}
           resources: {{- toYaml $values.resources | nindent 12 }}
           {{- include "viva.containerSecurity" .root | nindent 10 }}
           volumeMounts:
@@ -146,7 +146,7 @@ spec:
   podSelector:
     matchLabels: {{- include "viva.selector" . | nindent 6 }}
   policyTypes: [Ingress, Egress]
-  {{- include "viva.policy.ingress" (dict "root" .root "rules" (fromYamlArray (include (printf "viva.policy.%s.in" .component) .root)) "more" $values.networkPolicy.ingress) | nindent 2 }}
-  {{- include "viva.policy.egress" (dict "root" .root "rules" (fromYamlArray (include (printf "viva.policy.%s.out" .component) .root)) "more" $values.networkPolicy.egress) | nindent 2 }}
+  {{- include "viva.policy.ingress" (dict "root" .root "rules" (fromYamlArray (include (printf "viva.policy.%s.in" .component) .root)) "more" $values.networkPolicy.ingress) | trim | nindent 2 }}
+  {{- include "viva.policy.egress" (dict "root" .root "rules" (fromYamlArray (include (printf "viva.policy.%s.out" .component) .root)) "more" $values.networkPolicy.egress) | trim | nindent 2 }}
 {{- end }}
 {{- end }}

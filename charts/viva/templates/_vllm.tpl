@@ -77,7 +77,7 @@ VLLM_NO_USAGE_STATS: "1"
 DO_NOT_TRACK: "1"
 HF_HUB_OFFLINE: "1"
 TRANSFORMERS_OFFLINE: "1"
-VLLM_PROBE_MODEL: {{ .group.servedName | default .group.model }}
+PROBE_MODEL: {{ .group.servedName | default .group.model }}
 {{- if include "viva.streamed" .group }}
 {{- with .root.Values.objectStore.s3 }}
 {{- with .region }}
@@ -143,24 +143,24 @@ spec:
   {{- end }}
   {{- include "viva.scheduling" (dict "root" $root "values" $group "selector" $selector "template" (eq $group.kind "Deployment")) | trim | nindent 2 }}
   {{- if not $streamed }}
-  initContainers: {{- include "viva.fetchContainer" (dict "root" $root "name" "model" "image" $image "mode" $mode "spec" (include "viva.groupSpec" $group)) | nindent 4 }}
+  initContainers: {{- include "viva.fetchContainer" (dict "root" $root "name" "model" "image" $image "pullPolicy" $root.Values.vllm.image.pullPolicy "mode" $mode "spec" (include "viva.groupSpec" $group)) | nindent 4 }}
   {{- end }}
   containers:
     - name: vllm
       image: {{ $image }}
-      imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+      imagePullPolicy: {{ $root.Values.vllm.image.pullPolicy }}
       command: [vllm, serve]
       args: {{- include "viva.vllmArgs" . | nindent 8 }}
       ports:
         - name: http
           containerPort: 8000
           protocol: TCP
-      env: {{- include "viva.envList" (mergeOverwrite (fromYaml (include "viva.vllmEnv" .)) $group.env) | nindent 8 }}
+      env: {{- include "viva.envList" (mergeOverwrite (fromYaml (include "viva.vllmEnv" .)) $group.env) | trim | nindent 8 }}
       {{- with $group.extraEnvFrom }}
       envFrom: {{- toYaml . | nindent 8 }}
       {{- end }}
       {{- include "viva.vllmProbes" $group | nindent 6 }}
-      {{- include "viva.preStop" $group.drain.preStopSeconds | nindent 6 }}
+      {{- include "viva.preStop" $group.drain.preStopSeconds | trim | nindent 6 }}
       {{- $gpus := dict $group.gpuResource (int $group.gpus) }}
       resources: {{- toYaml (mergeOverwrite (deepCopy $group.resources) (dict "limits" $gpus "requests" $gpus)) | nindent 8 }}
       securityContext: {{- toYaml (mergeOverwrite (deepCopy $root.Values.containerSecurityContext) (dict "readOnlyRootFilesystem" $group.readOnlyRootFilesystem)) | nindent 8 }}
