@@ -1,8 +1,9 @@
-"""What `helm test` does: gives a lecture, asks a spoken question about it, and hears the answer. All over the real Services.
+"""What `helm test` does: gives a lecture, asks a spoken question about it, and hears the answer, over the real Services.
 
     ask_question.py URL SECONDS
 
-The recordings are spoken by the installation's own voice, so nothing has to be brought along. Exits 0, or 1 with a sentence.
+The recordings are spoken by the installation's own voice, so nothing has to be brought along. Exits 0, or 1 with a
+sentence.
 """
 
 import base64
@@ -46,7 +47,8 @@ class Viva:
             with self._opener.open(request, timeout=self.left_s()) as answer:
                 return answer.read()
         except urllib.error.HTTPError as error:
-            raise Failed(f"{method} {path} answered {error.code}: {error.read(2000).decode(errors='replace')}") from None
+            said = error.read(2000).decode(errors="replace")
+            raise Failed(f"{method} {path} answered {error.code}: {said}") from None
         except OSError as error:
             raise Failed(f"{method} {path} got no answer: {error}") from None
 

@@ -2,13 +2,13 @@
 
     fetch_models.py fetch|wait
 
-MODELS is a JSON list. An entry is {"named": NAME} for a model of viva/models.toml in the image, or {"repo", "revision",
-"folder", "sha256": {FILE: HASH}, "ignore": [PATTERN]} for all files of a repository at a commit. They are laid under MODELS_DIR
-(default /models). HF_ENDPOINT is the hub, HF_TOKEN its token.
+MODELS is a JSON list. An entry is {"named": NAME} for a model of viva/models.toml in the image, or {"repo",
+"revision", "folder", "sha256": {FILE: HASH}, "ignore": [PATTERN]} for all files of a repository at a commit. They are
+laid under MODELS_DIR (default /models). HF_ENDPOINT is the hub, HF_TOKEN its token.
 
-Every file is compared with its SHA-256, or with the git hash that small files have; a broken download is carried on; what is
-there and right is not fetched again, and then the hub is not even asked. Only the standard library is used, since it runs in
-images that have nothing else in common.
+Every file is compared with its SHA-256, or with the git hash that small files have; a broken download is carried on;
+what is there and right is not fetched again, and then the hub is not even asked. Only the standard library is used,
+since it runs in images that have nothing else in common.
 """
 
 import concurrent.futures
@@ -39,7 +39,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class File:
-    """One file to be had: `digest` is "sha256:…" or "git:…" (the hash of a git blob); `name` is its path in the folder."""
+    """One file to be had. `name` is its path in the folder, `digest` "sha256:…" or "git:…" (the hash of a git blob)."""
 
     url: str
     name: str
@@ -52,9 +52,13 @@ class NoForeignToken(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, request, *rest):
         new = super().redirect_request(request, *rest)
-        if new is not None and urllib.parse.urlsplit(new.full_url).netloc != urllib.parse.urlsplit(request.full_url).netloc:
+        if new is not None and host_of(new.full_url) != host_of(request.full_url):
             new.remove_header("Authorization")
         return new
+
+
+def host_of(url: str) -> str:
+    return urllib.parse.urlsplit(url).netloc
 
 
 def say(text: str) -> None:
@@ -109,8 +113,9 @@ def named_files(name: str, hub: str) -> tuple[str, list[File]]:
         if model["name"] == name:
             base = f"{hub}/{model['repo']}/resolve/{model['revision']}"
             return model["folder"], [
-                File(f"{base}/{file['path']}", file["path"].rsplit("/", 1)[-1], file["bytes"], f"sha256:{file['sha256']}")
+                File(f"{base}/{path}", path.rsplit("/", 1)[-1], file["bytes"], f"sha256:{file['sha256']}")
                 for file in model["files"]
+                for path in [file["path"]]
             ]
     raise Refused(f"There is no model {name!r} in viva/models.toml of this image.")
 
@@ -191,7 +196,8 @@ def is_complete(model: dict, folder: Path) -> bool:
         return False
     if note.get("model") != model:
         return False
-    return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in note["files"].items())
+    files = ((folder / name, size) for name, size in note["files"].items())
+    return all(path.is_file() and path.stat().st_size == size for path, size in files)
 
 
 @contextlib.contextmanager

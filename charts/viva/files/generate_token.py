@@ -2,9 +2,9 @@
 
     generate_token.py SECONDS
 
-/health answers 200 with an engine that is dead behind it, and not in time with one that is merely busy. So a token is asked for; and
-when it does not come in time because many others wait, a server that goes on generating for those is well, too. PROBE_MODEL is the
-served name of the model, PROBE_URL the server (default http://127.0.0.1:8000).
+/health answers 200 with an engine that is dead behind it, and not in time with one that is merely busy. So a token is
+asked for; and when it does not come in time because many others wait, a server that goes on generating for those is
+well, too. PROBE_MODEL is the served name of the model, PROBE_URL the server (default http://127.0.0.1:8000).
 """
 
 import json

@@ -258,12 +258,11 @@ monitoring.prometheusRule.enabled is true, but the Prometheus operator is not in
 {{- if and (eq .Values.ingress.enabled "gateway") (not ($has.Has "gateway.networking.k8s.io/v1")) }}
 ingress.enabled is gateway, but the Gateway API is not installed in this cluster. Install it, or set ingress.enabled to ingress. (For helm template set checkApis to false.)
 {{- end }}
-{{- if and (include "viva.wantsCustomMetrics" .) (not (or ($has.Has "custom.metrics.k8s.io/v1beta2") ($has.Has "custom.metrics.k8s.io/v1beta1"))) }}
-Something is to be scaled on its load by the HPA, but no adapter serves custom metrics in this cluster. Install the Prometheus Adapter with the rules of monitoring.prometheusAdapter, or set autoscaling.mode to keda, or the `load` and the groups' autoscaling to false. (For helm template set checkApis to false.)
 {{- end }}
 {{- end }}
 {{- end }}
 
+{{/* What the HPA scales on its load, which needs an adapter; NOTES.txt says so. */}}
 {{- define "viva.wantsCustomMetrics" -}}
 {{- if eq .Values.autoscaling.mode "hpa" -}}
 {{- range $component := list "orchestrator" "asr" "llm" "tts" }}
