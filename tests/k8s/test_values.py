@@ -60,10 +60,10 @@ def test_gpu_groups_start_from_profiles_that_are_there(documents, defaults):
 
 
 def test_eks_has_no_address_to_change_but_those_that_say_so(documents):
-    """Whatever is somebody's own is an example address, an example account or says CHANGE-ME."""
+    """Whatever is somebody's own is an example address, an example account or says change-me."""
     (values,) = documents("values-eks.yaml")
     assert values["image"]["registry"].startswith("123456789012.")
-    assert "CHANGE-ME" in values["objectStore"]["s3"]["url"]
+    assert "change-me" in values["objectStore"]["s3"]["url"]
     assert values["ingress"]["host"].endswith(".example.com")
 
 
