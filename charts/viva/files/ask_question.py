@@ -1,4 +1,4 @@
-"""What `helm test` does: gives a lecture, asks a spoken question about it, and hears the answer, over the real Services.
+"""What `helm test` does: gives a lecture, asks a spoken question about it and hears the answer, over the real Services.
 
     ask_question.py URL SECONDS
 

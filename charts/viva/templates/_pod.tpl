@@ -28,11 +28,17 @@ app.kubernetes.io/part-of: viva
 {{- with .root.Values.commonLabels }}
 {{ toYaml . }}
 {{- end }}
-{{- if eq .root.Values.mesh.type "istio" }}
-sidecar.istio.io/inject: {{ ternary "false" "true" (.batch | default false) | quote }}
+{{- with include "viva.meshLabels" . }}
+{{ . }}
 {{- end }}
 {{- with .labels }}
 {{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "viva.meshLabels" -}}
+{{- if eq .root.Values.mesh.type "istio" -}}
+sidecar.istio.io/inject: {{ ternary "false" "true" (.batch | default false) | quote }}
 {{- end }}
 {{- end }}
 

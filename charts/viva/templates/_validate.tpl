@@ -81,7 +81,7 @@ llm has no backend at all. Set llm.extractive to true, add a group to vllm.group
 {{- if not (and .name .url) }}
 An entry of llm.servers has no name or no url. Set both, like {name: hosted, url: https://api.example.com/v1, model: some-model}.
 {{- else if hasKey $.Values.vllm.groups .name }}
-llm.servers and vllm.groups both have a {{ .name }}. Set another name for one of them: answers are counted by it.
+llm.servers and vllm.groups both have one called {{ .name }}. Set another name for one of them: answers are counted by it.
 {{- end }}
 {{- end }}
 {{- end }}
@@ -145,7 +145,7 @@ vllm.groups.{{ $name }}.autoscaling.enabled is true, but autoscaling.mode is non
 {{- end }}
 {{- $many := or (has "ReadWriteMany" $models.volume.accessModes) (has "ReadOnlyMany" $models.volume.accessModes) }}
 {{- if and $who (not $models.volume.enabled) }}
-{{ join ", " $who }} want the shared volume of models, which is not there. Set models.volume.enabled to true, or their cache to emptyDir.
+The cache of {{ join ", " $who }} is the shared volume of models, which is not there. Set models.volume.enabled to true, or their cache to emptyDir.
 {{- end }}
 {{- if and $models.volume.enabled (not $many) (gt (int $pods) 1) }}
 Up to {{ $pods }} pods ({{ join ", " $who }}) would share the volume of models, which one node alone can mount. Set models.volume.accessModes to [ReadWriteMany] with a storage class that can (EFS, NFS), or their cache to emptyDir or perReplica.
@@ -258,11 +258,13 @@ monitoring.prometheusRule.enabled is true, but the Prometheus operator is not in
 {{- if and (eq .Values.ingress.enabled "gateway") (not ($has.Has "gateway.networking.k8s.io/v1")) }}
 ingress.enabled is gateway, but the Gateway API is not installed in this cluster. Install it, or set ingress.enabled to ingress. (For helm template set checkApis to false.)
 {{- end }}
+{{- if and (include "viva.wantsCustomMetrics" .) (not (or ($has.Has "custom.metrics.k8s.io/v1beta2") ($has.Has "custom.metrics.k8s.io/v1beta1"))) }}
+Something is to be scaled on its load by the HPA, but no adapter serves custom metrics in this cluster. Install the Prometheus Adapter with the rules of monitoring.prometheusAdapter, or set autoscaling.mode to keda, or the `load` and the groups' autoscaling to false. (For helm template set checkApis to false.)
 {{- end }}
 {{- end }}
 {{- end }}
 
-{{/* What the HPA scales on its load, which needs an adapter; NOTES.txt says so. */}}
+{{/* What the HPA scales on its load, which needs an adapter for custom metrics. */}}
 {{- define "viva.wantsCustomMetrics" -}}
 {{- if eq .Values.autoscaling.mode "hpa" -}}
 {{- range $component := list "orchestrator" "asr" "llm" "tts" }}
