@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from viva.stack.part import Part, RunningPart
-from viva.stack.stack import PartFailed, Stack
+from viva.stack.stack import PartFailed, Stack, why_it_ended
 from viva.stack.supervisor import Supervisor
 
 PATIENCE_S = 20.0
@@ -101,6 +101,22 @@ def test_a_part_that_dies_while_starting_is_reported_with_its_log(program, tmp_p
     ):
         stack.start(PATIENCE_S)
     assert group_members(stack["redis"].pid) == []
+
+
+SAY_WHY = "import sys; print('cannot start code=no_model reason=\\'No model is here.\\' service=llm'); sys.exit(3)"
+
+
+def test_a_part_that_says_why_it_cannot_start_is_quoted(program, tmp_path):
+    """Its sentence and code are the error's, with the path of the log instead of its lines."""
+    with (
+        pytest.raises(PartFailed) as failed,
+        Stack([program("llm", SAY_WHY)], tmp_path / "logs") as stack,
+    ):
+        stack.start(PATIENCE_S)
+    log = tmp_path / "logs" / "llm.log"
+    assert failed.value.code == "no_model"
+    assert failed.value.message == f"llm cannot start. No model is here.\n    Its log: {log}"
+    assert why_it_ended(stack["llm"]) == f" It says: No model is here. ({log})"
 
 
 def test_a_part_that_never_becomes_ready_is_named(program, tmp_path):

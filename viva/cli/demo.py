@@ -22,7 +22,7 @@ from viva.stack.folder import only_one
 from viva.stack.plan import Place, plan
 from viva.stack.ports import free_ports
 from viva.stack.signals import Stopped, stop_signals_raise
-from viva.stack.stack import PartFailed, Stack, log_end
+from viva.stack.stack import PartFailed, Stack, why_it_ended
 
 # The demo keeps its lecture to itself, whatever a running Viva of the user's is told to use.
 _NOT_FOR_THE_DEMO = ("VIVA_REDIS_URL", "VIVA_OBJECT_STORE_URL")
@@ -67,7 +67,7 @@ def _demo(folder: Path, lock: int, console: Console) -> list[Path]:
             raise  # it has the end of the log already
         except VivaError:
             for part in stack.died():
-                err().print(Text(f"{part.name} {part.how_it_ended()}.{log_end(part)}", style="dim"))
+                err().print(Text(f"{part.name} {part.how_it_ended()}.{why_it_ended(part)}", style="dim"))
             err().print(f"The logs are in {place.logs}{os.sep}")
             raise
 

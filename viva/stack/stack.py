@@ -139,11 +139,22 @@ class Stack:
 
 def failed_start(part: RunningPart) -> PartFailed:
     """The error for a part that ended while it started: what the service says itself, or else the end of its log."""
-    said = last_words(part.last_lines(_SHOWN_LOG_LINES)) if part.exit_status == EXIT_STATUS else None
+    said = own_words(part)
     if said is None:
         return PartFailed(f"{part.name} {part.how_it_ended()} while it started.{log_end(part)}")
     code, sentence = said
     return PartFailed(f"{part.name} cannot start. {sentence}\n    Its log: {part.log}", code=code)
+
+
+def why_it_ended(part: RunningPart) -> str:
+    """What to print behind a sentence about a part that has ended: its own words, or else the end of its log."""
+    said = own_words(part)
+    return log_end(part) if said is None else f" It says: {said[1]} ({part.log})"
+
+
+def own_words(part: RunningPart) -> tuple[str, str] | None:
+    """Code and sentence of a service that could not start; None for one that ended otherwise, or does not say why."""
+    return last_words(part.last_lines(_SHOWN_LOG_LINES)) if part.exit_status == EXIT_STATUS else None
 
 
 def log_end(part: RunningPart, count: int = _SHOWN_LOG_LINES) -> str:

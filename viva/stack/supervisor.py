@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from viva.stack.part import RunningPart
-from viva.stack.stack import PartFailed, Stack, log_end
+from viva.stack.stack import PartFailed, Stack, why_it_ended
 
 DEATHS_ALLOWED = 3
 WITHIN_S = 60.0
@@ -54,6 +54,6 @@ class Supervisor:
         if len(deaths) > self._deaths_allowed:
             raise PartFailed(
                 f"{part.name} {part.how_it_ended()}, {len(deaths)} times within {self._within_s:.0f} s, "
-                f"so everything stops.{log_end(part)}"
+                f"so everything stops.{why_it_ended(part)}"
             )
-        self._on_death(f"{part.name} {part.how_it_ended()} and is started again.{log_end(part)}")
+        self._on_death(f"{part.name} {part.how_it_ended()} and is started again.{why_it_ended(part)}")
