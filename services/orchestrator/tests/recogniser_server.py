@@ -56,9 +56,10 @@ class RecogniserServer:
         self.heard.append(name)
         self.priorities.add(x_viva_priority)
         if self.failures:
+            status = self.failures.pop(0)  # before the pause, in which another piece may come for the next
             await asyncio.sleep(self.delay_s)
             return JSONResponse(
-                {"error": {"code": "x", "message": "The piece was refused.", "request_id": "r"}}, self.failures.pop(0)
+                {"error": {"code": "x", "message": "The piece was refused.", "request_id": "r"}}, status
             )
         assert response_format == "verbose_json"
         self.at_once += 1
