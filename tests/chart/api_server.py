@@ -4,6 +4,7 @@ It keeps what is applied to it as it is, checks that what it keeps is never chan
 knows the APIs that it is told to have. It runs no pods.
 """
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterable
@@ -124,6 +125,9 @@ class ApiServer:
     def write(self, path: str, manifest: dict, *, dry: bool) -> tuple[int, dict]:
         """Status and answer to putting an object at `path`."""
         old = self.objects.get(path)
+        if texts := manifest.pop("stringData", None):
+            encoded = {key: base64.b64encode(text.encode()).decode() for key, text in texts.items()}
+            manifest["data"] = (manifest.get("data") or {}) | encoded
         if old and (wrong := changed_where_forbidden(old, manifest)):
             return 422, _refusal(422, "Invalid", f"{manifest['kind']}: field is immutable: {', '.join(wrong)}")
         if not dry:

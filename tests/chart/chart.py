@@ -44,6 +44,11 @@ def _render(values: str, chart: Path, release: str, namespace: str, upgrade: boo
     return Rendered.of(texts)
 
 
+def forget() -> None:
+    """What was rendered before is rendered anew."""
+    _render.cache_clear()
+
+
 def lint(values: Mapping, kubernetes: str) -> list[str]:
     """What `helm lint --strict` says of the chart with `values`, but for mere information."""
     report = helm_python.lint(CHART, dict(values), strict=True, namespace=NAMESPACE, kube_version=f"v{kubernetes}.0")

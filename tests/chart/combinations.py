@@ -76,6 +76,7 @@ WRITTEN: dict[str, dict] = {
     # Scaling.
     "no autoscaler": {"autoscaling": {"mode": "none"}, "asr": {"replicas": 2}, "tts": {"replicas": 2}},
     "HPA on the load": {
+        **NO_CLUSTER,
         "objectStore": S3,
         "monitoring": {"prometheusAdapter": {"enabled": True}},
         **every_stage(autoscaling={"load": {"enabled": True}}),
@@ -93,6 +94,7 @@ WRITTEN: dict[str, dict] = {
     # Model servers.
     "one model group": {"vllm": {"groups": {"qwen": QWEN}}},
     "two model groups, HPA": {
+        **NO_CLUSTER,
         "vllm": {
             "groups": {
                 "qwen": {**QWEN, "priority": 1, "autoscaling": {"enabled": True}},
@@ -191,8 +193,8 @@ WRITTEN: dict[str, dict] = {
         "monitoring": {"annotations": False, "scrapeConfig": False},
         "tests": {"enabled": False},
     },
-    "Linkerd": {"mesh": {"type": "linkerd", "namespaceLabels": {"kubernetes.io/metadata.name": "linkerd"}}},
-    "Istio": {"mesh": {"type": "istio", "namespaceLabels": {"kubernetes.io/metadata.name": "istio-system"}}},
+    "Linkerd": {"mesh": {"type": "linkerd", "namespace": "linkerd"}},
+    "Istio": {"mesh": {"type": "istio", "namespace": "mesh"}},
     "no network policies": {"networkPolicy": {"enabled": False}},
     "placed by hand": {
         "cpuNodes": "required",
