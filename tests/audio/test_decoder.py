@@ -239,10 +239,12 @@ def test_a_child_can_open_one_file_and_no_other() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-async def test_a_child_holds_its_own_socket_and_recording_only(decoder: Decoder, long: Path) -> None:
+@pytest.mark.parametrize("in_memory", [False, True])
+async def test_a_child_holds_only_its_own_socket_and_recording(in_memory: bool, decoder: Decoder, long: Path) -> None:
     """Of several children at work none can see another's socket, a lifeline, or the way to fork more."""
     idle = descendants()
-    blocks = [decoder.decode(long, LIMITS) for _ in range(4)]
+    recording = await asyncio.to_thread(long.read_bytes) if in_memory else long
+    blocks = [decoder.decode(recording, LIMITS) for _ in range(4)]
     await asyncio.gather(*(anext(each) for each in blocks))
     sockets = set()
     for child in set(descendants()) - set(idle):
@@ -250,7 +252,7 @@ async def test_a_child_holds_its_own_socket_and_recording_only(decoder: Decoder,
         assert set(opened) == {0, 1, 2, 3, 4}
         assert opened[0] == opened[1]
         assert opened[2] == os.devnull
-        assert opened[3] == opened[4] == str(long)
+        assert opened[3] == opened[4] == ("/memfd:recording (deleted)" if in_memory else str(long))
         sockets.add(opened[0])
     assert len(sockets) == 4
     for each in blocks:

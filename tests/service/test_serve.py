@@ -1,6 +1,7 @@
 """Serving: how a server stops."""
 
 import asyncio
+import gc
 import logging
 import socket
 from contextlib import asynccontextmanager
@@ -70,3 +71,21 @@ async def test_idle_streams_end_when_the_server_begins_to_stop_and_work_still_dr
                     assert await busy.aread() == b"begun,ended"
                     await serving
     assert caplog.records == []
+
+
+async def test_what_is_there_at_the_start_is_not_looked_through_again():
+    """Once a server listens, the garbage collector leaves the objects that were there before alone."""
+    gc.unfreeze()
+    before = len(gc.get_objects())
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        app = streaming_app()
+        server = Server(uvicorn.Config(app, log_config=None), app.state.stopping)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        async with asyncio.timeout(60):
+            while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+                await asyncio.sleep(0.01)
+            assert gc.get_freeze_count() > before / 2
+            server.should_exit = True
+            await serving
+    gc.unfreeze()

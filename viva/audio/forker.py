@@ -1,9 +1,10 @@
 """The process that the decoder's children are forked from: `python -m viva.audio.forker`.
 
 It has every library loaded, one thread, and never looks at a recording. Its stdin is a socket to the
-service. Each byte that comes carries two descriptors: one to talk to the child, which becomes the child's
-stdin and stdout, and its lifeline, which stays here. The service lets go of the lifeline to have the child
-killed; this process writes the child's exit status on it and closes it, once the child has been reaped.
+service. Each byte that comes is the number of descriptors that come with it: one to talk to the child, which
+becomes the child's stdin and stdout, its lifeline, which stays here, and the recording, where it has no path. The
+service lets go of the lifeline to have the child killed; this process writes the child's exit status on it and
+closes it, once the child has been reaped.
 
 Nothing outlives the service: at the end of stdin the children are killed. Nothing outlives this process
 either: on Linux the system kills the children with it, elsewhere they find nobody to write to.
@@ -23,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from viva.audio import worker
-from viva.audio.job import STATUS
+from viva.audio.job import RECORDING, STATUS
 
 READY = b"R"
 MOST_OPEN_FILES = 1024  # two descriptors for each child, and few enough to be closed one by one
@@ -61,11 +62,11 @@ class Forker:
     def _take(self) -> bool:
         """Fork a child for what was sent; False at the end."""
         try:
-            sent, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
+            sent, descriptors, _, _ = socket.recv_fds(self._control, 1, 3)
         except ConnectionError:
             return False
         try:
-            if len(descriptors) == 2:  # fewer where too many files are open: both ends see it closed
+            if sent and len(descriptors) == sent[0]:  # fewer where too many files are open: both ends see it closed
                 self._fork(*descriptors)
         except OSError:
             pass  # no process or memory to be had; the service sees a lifeline that ends with no status
@@ -74,18 +75,18 @@ class Forker:
                 os.close(descriptor)
         return bool(sent)
 
-    def _fork(self, answers: int, lifeline: int) -> None:
+    def _fork(self, answers: int, lifeline: int, recording: int | None = None) -> None:
         ours = os.getpid()
         pid = os.fork()
         if not pid:
             try:
-                self._become_child(answers, ours)
+                self._become_child(answers, recording, ours)
             finally:
                 os._exit(1)
         self._lifelines[pid] = socket.socket(fileno=os.dup(lifeline))
         self._selector.register(self._lifelines[pid], selectors.EVENT_READ, pid)
 
-    def _become_child(self, answers: int, parent: int) -> None:
+    def _become_child(self, answers: int, recording: int | None, parent: int) -> None:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._die_with_parent()
@@ -94,7 +95,10 @@ class Forker:
         os.dup2(os.open(os.devnull, os.O_RDWR), 2)
         os.dup2(answers, 0)
         os.dup2(answers, 1)
-        os.closerange(3, MOST_OPEN_FILES)  # the ends of other children's sockets among them
+        if recording is not None:
+            os.dup2(recording, RECORDING)
+        unwanted = RECORDING if recording is None else RECORDING + 1
+        os.closerange(unwanted, MOST_OPEN_FILES)  # the ends of other children's sockets among them
         gc.enable()
         worker.serve()
         os._exit(0)  # nothing to tidy up: what was inherited is not ours

@@ -23,6 +23,7 @@ INSPECT, DECODE, READ = "inspect", "decode", "read"
 HEADER = struct.Struct("<cI")
 STATUS = struct.Struct("<i")  # as in subprocess: the exit code, or minus the number of the signal
 MAX_BLOCK_BYTES = 64 * 1024
+RECORDING = 3  # the descriptor from which a child reads a recording that has no path
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Job:
     """One file to inspect, or to decode (or both) from `start_s` to `end_s` (None: to its end)."""
 
     action: str  # INSPECT, DECODE or READ
-    path: str
+    path: str | None  # None: the child was given it open, as RECORDING
     max_duration_s: float
     max_memory_bytes: int
     cpu_s: float

@@ -11,6 +11,7 @@ from av.error import FFmpegError
 from av.stream import Discard
 
 from viva.audio.declared import begins_like_a_recording, check_format, check_wav, mp3_frames
+from viva.audio.job import RECORDING
 from viva.errors import AudioRejected
 
 # No playlist (hls, dash, concat), no session description, no picture sequence, no device, no lavfi.
@@ -31,11 +32,12 @@ MAX_DEMUX_ERRORS = 100
 class Media:
     """The sound of one file. Reads the file through one descriptor, which is all that FFmpeg is given.
 
-    Raises AudioRejected when it cannot be opened as a recording with a sound track.
+    Without a path it is the file that this process was given open. Raises AudioRejected when it cannot be opened as a
+    recording with a sound track.
     """
 
-    def __init__(self, path: str) -> None:
-        self.file = _open_regular(path)
+    def __init__(self, path: str | None) -> None:
+        self.file = io.FileIO(RECORDING, closefd=False) if path is None else _open_regular(path)
         try:
             self._begin()
         except BaseException:

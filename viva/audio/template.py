@@ -50,15 +50,20 @@ class Template:
         if not ready:
             raise RuntimeError("the process that reads recordings did not start; stderr may say why")
 
-    def fork(self, job: Job) -> Child:
-        """A child at work on the job. Raises ConnectionError when this process has died."""
+    def fork(self, job: Job, recording: int | None = None) -> Child:
+        """A child at work on the job, given the descriptor of its `recording` where the job names no path.
+
+        Raises ConnectionError when this process has died.
+        """
         answers, its_answers = socket.socketpair()
         lifeline, its_lifeline = socket.socketpair()
         child = Child(answers, lifeline)
         with its_answers, its_lifeline:
             try:
                 child.give(job)
-                socket.send_fds(self._control, [b"F"], [its_answers.fileno(), its_lifeline.fileno()])
+                given = [its_answers.fileno(), its_lifeline.fileno()]
+                given += [] if recording is None else [recording]
+                socket.send_fds(self._control, [bytes([len(given)])], given)
             except BaseException:
                 child.close()
                 raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import math
 import socket
 from collections.abc import Callable
@@ -46,7 +47,8 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI], settings_clas
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which sets `stopping` as soon as it begins to stop.
+    """uvicorn's server, which keeps what is there at the start out of the garbage collector's way, and sets `stopping`
+    as soon as it begins to stop.
 
     The app's lifespan learns of it only when the last response has ended: a stream that waits for news would use up
     the time that answers under way are given, and then be cut.
@@ -55,6 +57,14 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
         super().__init__(config)
         self._stopping = stopping
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts to listen."""
+        await super().startup(sockets)
+        # The libraries' hundred thousand objects are there for good. Looking through them held up every answer under
+        # way for 50 ms, again and again.
+        gc.collect()
+        gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Takes no new connections, says that it stops, and waits for the responses."""

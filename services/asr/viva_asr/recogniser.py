@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import structlog
 
 from viva.audio import AudioLimits, Decoder
+from viva.audio.recording import Recording
 from viva.errors import InvalidRequest
 from viva_asr.engine import Choice, Engine, Options
 from viva_asr.languages import LANGUAGES
@@ -98,13 +98,15 @@ class Recogniser:
         await self._stack.aclose()
 
     @asynccontextmanager
-    async def transcribe(self, path: Path, options: Options, priority: Priority | None) -> AsyncIterator[Running]:
+    async def transcribe(
+        self, recording: Recording, options: Options, priority: Priority | None
+    ) -> AsyncIterator[Running]:
         """Let a recording in and start on it; leaving the context stops its work.
 
         Raises AudioRejected, AudioTooLong, InvalidRequest (a language the engine does not know), Overloaded.
         """
         self._check_language(options.language)
-        async with self._decoder.read(path, self._limits) as (info, blocks):
+        async with self._decoder.read(recording, self._limits) as (info, blocks):
             interactive = self._is_interactive(info.duration_s, priority)
             with self._scheduler.admit(info.duration_s, interactive=interactive) as ticket:
                 segmenter = SpeechSegmenter(SpeechDetector(self._vad), self.engine.cutting)

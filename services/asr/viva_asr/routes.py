@@ -69,7 +69,7 @@ async def create_transcription(
         async with AsyncExitStack() as stack:
             upload = await stack.enter_async_context(uploaded(request, recogniser.settings.max_upload_bytes))
             started = time.monotonic()
-            work = recogniser.transcribe(upload.path, upload.form.options, priority)
+            work = recogniser.transcribe(upload.recording, upload.form.options, priority)
             running: Running = await unless_client_leaves(request, stack.enter_async_context(work))
             if upload.form.stream:
                 first = await unless_client_leaves(request, anext(running.segments, None))

@@ -51,7 +51,8 @@ class Transcription:
         try:
             async for block in blocks:
                 await self._submit(await loop.run_in_executor(self._executor, self._segmenter.feed, block))
-            await self._submit(await loop.run_in_executor(self._executor, self._segmenter.flush))
+            # One window at most is left to be listened to: less than a way to a thread and back.
+            await self._submit(self._segmenter.flush())
         except Exception as error:  # handed to the reader, who raises it
             await self._pending.put(error)
         else:

@@ -1,4 +1,4 @@
-"""Takes a multipart upload apart, keeping the recording on disk and its size within the limit."""
+"""Takes a multipart upload apart, keeping a large recording on disk and its size within the limit."""
 
 import asyncio
 import shutil
@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from viva.audio.recording import Recording
 from viva.errors import AudioRejected, InvalidRequest, UnsupportedMedia
 from viva.service.body import limited
 from viva_asr.form import TranscriptionForm, parse_form
@@ -20,14 +21,16 @@ _MAX_FIELDS = 32
 _MAX_FIELD_BYTES = 64 * 1024
 _OVERHEAD_BYTES = 256 * 1024
 """What the fields and boundaries may add to the file."""
+_IN_MEMORY_BYTES = 2 * 1024**2
+"""A minute of 16 kHz mono fits; what is larger lies on disk."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A checked form and the recording, which lies on disk until the context ends."""
+    """A checked form and the recording: a short one itself, a long one as a file until the context ends."""
 
     form: TranscriptionForm
-    path: Path
+    recording: Recording
 
 
 @asynccontextmanager
@@ -41,6 +44,9 @@ async def uploaded(request: Request, max_bytes: int) -> AsyncIterator[Upload]:
             raise InvalidRequest("There is no file; send the recording as the form field `file`.", param="file")
         if not file.size:
             raise AudioRejected("The file is empty.", code="audio_empty", param="file")
+        if file.size <= _IN_MEMORY_BYTES:
+            yield Upload(form, await file.read())
+            return
         # The name that the client gave it is not used for anything.
         with tempfile.NamedTemporaryFile(prefix="viva-asr-") as copy:
             await asyncio.to_thread(_copy, file, copy)
@@ -65,6 +71,7 @@ async def _parse(request: Request, max_bytes: int) -> FormData:
         max_fields=_MAX_FIELDS,
         max_part_size=_MAX_FIELD_BYTES,
     )
+    parser.spool_max_size = _IN_MEMORY_BYTES
     try:
         return await parser.parse()
     except MultiPartException as error:

@@ -30,7 +30,6 @@ from viva.text.speakable import speakable
 from viva_orchestrator.context import Context
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.lectures.model import Transcript
-from viva_orchestrator.lectures.spool import spooling, temporary_folder
 from viva_orchestrator.sessions import PastTurn, Session, Sessions
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.stages import AnswerChunk, AnswerEnd, AnswerStart, Stages
@@ -138,12 +137,7 @@ class Turn:
 
     async def check_audio(self, audio: bytes) -> None:
         """Raises AudioRejected or AudioTooLong when the question is not a short recording."""
-        limits = AudioLimits(max_duration_s=self.parts.settings.question_max_s)
-        async with temporary_folder(self.parts.settings.temp_dir) as folder:
-            async with spooling(folder / "question") as file:
-                await file.write(audio)
-                await file.close()
-            await self.parts.decoder.inspect(folder / "question", limits)
+        await self.parts.decoder.inspect(audio, AudioLimits(max_duration_s=self.parts.settings.question_max_s))
 
     async def recall(self) -> _Recalled:
         """The session with its last turns, and the lecture as far as it is transcribed. Raises NotFound."""
