@@ -1,6 +1,7 @@
 {{/* What all pods have in common. */}}
 
-{{/* Annotations for Prometheus and the mesh: dict root, port ("" for pods without metrics), batch (true: a pod that ends). */}}
+{{/* Annotations for Prometheus and the mesh: dict root, port ("" for pods without metrics),
+     batch (true: a pod that ends), drain (seconds for which its sidecar has to outlive the order to end). */}}
 {{- define "viva.podAnnotations" -}}
 {{- $mesh := .root.Values.mesh.type -}}
 {{- $monitoring := .root.Values.monitoring -}}
@@ -13,11 +14,11 @@ prometheus.io/path: /metrics
 linkerd.io/inject: {{ ternary "disabled" "enabled" (.batch | default false) }}
 {{- if not .batch }}
 config.linkerd.io/opaque-ports: "6379"
-config.alpha.linkerd.io/proxy-wait-before-exit-seconds: "15"
+config.alpha.linkerd.io/proxy-wait-before-exit-seconds: {{ .drain | default 15 | quote }}
 {{- end }}
 {{- end }}
 {{- if and (eq $mesh "istio") (not .batch) }}
-proxy.istio.io/config: '{"holdApplicationUntilProxyStarts": true}'
+proxy.istio.io/config: '{"holdApplicationUntilProxyStarts": true, "terminationDrainDuration": "{{ .drain | default 15 }}s"}'
 {{- end }}
 {{- end }}
 

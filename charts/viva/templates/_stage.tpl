@@ -20,7 +20,7 @@ spec:
       labels: {{- include "viva.podLabels" (merge (dict "labels" $values.podLabels) .) | nindent 8 }}
       annotations:
         kubectl.kubernetes.io/default-container: {{ .component }}
-        {{- include "viva.podAnnotations" (dict "root" .root "port" (include "viva.port" .component)) | trim | nindent 8 }}
+        {{- include "viva.podAnnotations" (dict "root" .root "port" (include "viva.port" .component) "drain" (add (int $values.drain.preStopSeconds) (int $values.drain.seconds))) | trim | nindent 8 }}
         {{- if include "viva.speechModels" . }}
         checksum/scripts: {{ .root.Files.Get "files/fetch_models.py" | sha256sum }}
         {{- end }}

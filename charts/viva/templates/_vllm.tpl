@@ -111,6 +111,16 @@ startupProbe:
 {{- end }}
 {{- end }}
 
+{{/* A group's resources: its own, its GPUs, and room on the node's disk for a model that is downloaded there. */}}
+{{- define "viva.vllmResources" -}}
+{{- $gpus := dict .gpuResource (int .gpus) -}}
+{{- $disk := dict -}}
+{{- if and (eq .cache.type "emptyDir") (not (include "viva.streamed" .)) }}
+{{- $disk = dict "requests" (dict "ephemeral-storage" .cache.size) }}
+{{- end }}
+{{- toYaml (mergeOverwrite $disk (deepCopy .resources) (dict "limits" $gpus "requests" (deepCopy $gpus))) }}
+{{- end }}
+
 {{/* The pod template of a group: dict root, name, group. */}}
 {{- define "viva.vllmPod" -}}
 {{- $group := .group -}}
@@ -123,7 +133,7 @@ metadata:
   labels: {{- include "viva.podLabels" (dict "root" $root "component" "vllm" "group" .name "labels" $group.podLabels) | nindent 4 }}
   annotations:
     kubectl.kubernetes.io/default-container: vllm
-    {{- include "viva.podAnnotations" (dict "root" $root "port" "8000") | trim | nindent 4 }}
+    {{- include "viva.podAnnotations" (dict "root" $root "port" "8000" "drain" (add (int $group.drain.preStopSeconds) (int $group.drain.seconds))) | trim | nindent 4 }}
     checksum/scripts: {{ printf "%s%s" ($root.Files.Get "files/fetch_models.py") ($root.Files.Get "files/generate_token.py") | sha256sum }}
     {{- with $group.podAnnotations }}
     {{- toYaml . | nindent 4 }}
@@ -161,8 +171,7 @@ spec:
       {{- end }}
       {{- include "viva.vllmProbes" $group | nindent 6 }}
       {{- include "viva.preStop" $group.drain.preStopSeconds | trim | nindent 6 }}
-      {{- $gpus := dict $group.gpuResource (int $group.gpus) }}
-      resources: {{- toYaml (mergeOverwrite (deepCopy $group.resources) (dict "limits" $gpus "requests" $gpus)) | nindent 8 }}
+      resources: {{- include "viva.vllmResources" $group | nindent 8 }}
       securityContext: {{- toYaml (mergeOverwrite (deepCopy $root.Values.containerSecurityContext) (dict "readOnlyRootFilesystem" $group.readOnlyRootFilesystem)) | nindent 8 }}
       volumeMounts:
         - {name: tmp, mountPath: /tmp}
