@@ -80,6 +80,24 @@ async def test_a_key_whose_lecture_failed_or_was_deleted_is_free_again(
     await until(_status_is(replica, second, "ready"))
 
 
+async def test_a_lecture_that_is_deleted_while_another_replica_stores_it_stays_deleted(
+    start_replica: Start, make_recording: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower replica answers 404 and leaves nothing of it behind."""
+    slow, quick = await start_replica(transcribe_workers=0), await start_replica(transcribe_workers=0)
+    recording, store = make_recording(3), slow.objects.put_file
+
+    async def overtaken(*arguments: object) -> None:
+        lecture_id = (await _upload(quick, recording)).json()["lecture_id"]
+        await quick.http.delete(f"/v1/lectures/{lecture_id}")
+        await store(*arguments)
+
+    monkeypatch.setattr(slow.objects, "put_file", overtaken)
+    assert (await _upload(slow, recording)).status_code == 404
+    assert await slow.objects.folders("lectures") == []
+    assert await _listed(slow) == []
+
+
 async def test_without_a_key_each_upload_is_a_lecture_of_its_own(replica: Replica, make_recording: Make) -> None:
     """Uploading again may be meant: with a better recogniser, say."""
     ids = {(await _upload(replica, make_recording(3), key=None)).json()["lecture_id"] for _ in range(2)}

@@ -67,6 +67,8 @@ class Intake:
         # Nothing is undone if this fails: another replica may have finished the same, and the client asks again.
         await self._tools.objects.put_file(key_of(lecture_id, "original"), path)
         await self._enter(lecture)
+        if await self._tools.records.is_buried(lecture_id):  # finished by another replica and deleted, meanwhile
+            await self._tools.archive.delete(lecture_id)
         return await self._find(lecture_id)
 
     async def _there(self, lecture_id: str) -> Lecture | None:
