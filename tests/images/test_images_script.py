@@ -60,11 +60,19 @@ def test_only_the_images_that_are_named_are_built(programs):
     """With the tag, the platform and the build arguments that are asked for."""
     programs.add("podman")
     ran = programs.run(
-        "images", "build", "tts", TAG="try", PLATFORM="linux/arm64", BUILD_ARGS="ENGINES=gtts,piper A=b"
+        "images", "build", "tts", TAG="try", PLATFORM="linux/arm64", BUILD_ARGS="A=b C=d"
     )
     (build,) = [call for call in ran.calls if " build " in call]
     assert "--tag localhost/viva-tts:try " in build
-    assert build.endswith("--platform linux/arm64 --build-arg ENGINES=gtts,piper --build-arg A=b .")
+    assert build.endswith("--platform linux/arm64 --build-arg A=b --build-arg C=d .")
+
+
+def test_an_image_with_piper_says_its_licence(programs):
+    """Whoever passes it on has to know."""
+    programs.add("docker")
+    ran = programs.run("images", "build", "tts", BUILD_ARGS="ENGINES=gtts,piper")
+    (build,) = [call for call in ran.calls if " build " in call]
+    assert "--build-arg ENGINES=gtts,piper --build-arg LICENSES=Apache-2.0 AND GPL-3.0-or-later " in build
 
 
 def test_a_build_that_fails_stops_there(programs):

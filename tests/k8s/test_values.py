@@ -93,4 +93,4 @@ def test_the_gateway_waits_as_long_as_the_chart_says(documents, defaults):
     assert targets["targetReference"] == {"name": "viva-orchestrator"}
     assert targets["defaultConfiguration"]["targetType"] == "ip"
     delay = {a["key"]: a["value"] for a in targets["defaultConfiguration"]["targetGroupAttributes"]}
-    assert delay == {"deregistration_delay.timeout_seconds": str(defaults["orchestrator"]["drain"]["seconds"])}
+    assert delay == {"deregistration_delay.timeout_seconds": str(sum(defaults["orchestrator"]["drain"].values()))}
