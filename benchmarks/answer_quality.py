@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lecture", action="append", help="only this one; may be repeated")
     parser.add_argument("--spoken", action="store_true", help="speak the questions, and recognise them too")
     parser.add_argument("--voice", default=VOICES[0], choices=VOICES)
-    parser.add_argument("--engine", default="pocketsphinx", help="of the asr service")
+    parser.add_argument("--engine", default="moonshine", help="of the asr service")
     parser.add_argument("--verbose", action="store_true", help="list the failures")
     parser.add_argument("--json", type=Path, help="write every outcome to this file")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "viva-answer-quality")

@@ -33,7 +33,7 @@ from viva_llm.extractive.weights import WEIGHTS_FILE, Weights
 # another lecture, then what is asked where the answering passages were taken out, which is the hardest.
 SHARES = {"answered": 1.0, "far": 0.35, "near": 0.35, "elsewhere": 0.2, "removed": 0.1}
 REFUSED = 0.9  # of the far and near questions, where a lecture is short
-PENALTY = 1.0, 10.0  # of squared weights: of the ranking, of the covering (features scaled to one)
+PENALTY = 0.3, 10.0  # of squared weights: of the ranking, of the covering (features scaled to one)
 TOTAL_WEIGHT = 400.0
 
 
@@ -187,6 +187,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks.train_answerer", description=__doc__.split("\n")[0]
     )
     parser.add_argument("--write", action="store_true", help="write the weights into the package")
+    parser.add_argument("--engine", default="moonshine", help="of the asr service")
     parser.add_argument("--spoken", action="store_true", help="measure with spoken questions, too")
     parser.add_argument("--verbose", action="store_true", help="list the failures")
     parser.add_argument("--json", type=Path, help="write every outcome to this file")
@@ -196,8 +197,8 @@ def main(arguments: list[str] | None = None) -> int:
     sets = [each for each in load_all() if not each.held_out]
     written = {}
     with ExitStack() as stack:
-        service = cache(lambda: stack.enter_context(running("pocketsphinx")))
-        speech = {voice: RecognisedSpeech(options.cache, voice, "pocketsphinx", service) for voice in VOICES}
+        service = cache(lambda: stack.enter_context(running(options.engine)))
+        speech = {voice: RecognisedSpeech(options.cache, voice, options.engine, service) for voice in VOICES}
         examples = [example for voice in VOICES for example in Examples.of(sets, speech[voice])]
         weights = {
             each.name: learn([example for example in examples if example.lecture != each.name])

@@ -98,5 +98,5 @@ def test_status_names_the_engines(viva, stack):
     """A line for each stage, with the engine and why."""
     done = viva("status")
     assert done.returncode == 0
-    for engine in ("pocketsphinx", "extractive", "flite"):
+    for engine in ("moonshine", "extractive", "flite"):
         assert engine in done.stdout

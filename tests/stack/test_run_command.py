@@ -104,7 +104,7 @@ def test_it_prints_a_line_for_each_part_and_one_to_copy(viva_run):
         os.killpg(up.process.pid, signal.SIGINT)
         _, printed = up.end()
     for part, runs_on in (
-        ("asr", "pocketsphinx"),
+        ("asr", "moonshine"),
         ("llm", "extractive"),
         ("tts", "flite"),
         ("orchestrator", up.url),

@@ -120,7 +120,7 @@ def test_status_names_the_embedded_engines(client: VivaClient):
     """Without models and servers the embedded engines run, and each says why."""
     stages = client.status()["stages"]
     assert {name: stage["engine"] for name, stage in stages.items()} == {
-        "asr": "pocketsphinx",
+        "asr": "moonshine",
         "llm": "extractive",
         "tts": "flite",
     }

@@ -1,6 +1,6 @@
-"""Answers questions about a lecture by quoting it; needs no model, and never says more than the lecture does.
+"""Answers questions about a lecture by quoting it; needs no language model, and never says more than the lecture does.
 
-The transcript comes from a recogniser that gets one word in five to ten wrong, and mostly those that are asked about,
+The transcript comes from a recogniser that gets one word in ten wrong, and mostly those that are asked about,
 for they are the rare ones. The question may come from it, too. So the method is about weighing evidence:
 
 1. `question` takes the question apart: the words that carry information, and the kind of answer wanted (a date, a
@@ -9,10 +9,11 @@ for they are the rare ones. The question may come from it, too. So the method is
    and by sound. For that the phones of the word are aligned with the phones of the whole lecture end to end, across
    word boundaries ("jermaine me um" is germanium), and the likeness is weighed against how often chance does as well,
    against how seldom a common word is misheard, and by whether other words of the question were found near by.
-3. `features` puts that, with BM25 and the kind of answer, into a few numbers that say nothing of the subject, and
+3. `sentence_model` says how near each passage is to the whole question in meaning, whatever the words.
+4. `features` puts that, with BM25 and the kind of answer, into a few numbers that say nothing of the subject, and
    `ranking` weighs them twice, with weights learnt from questions about other lectures (`weights`): which passages
    are likely to answer, and whether the likeliest does. Where not, the answer is that the lecture does not cover it.
-4. `phrasing` quotes one to three passages, word for word, as many as it takes to be sure that the right one is there.
+5. `phrasing` quotes one to three passages, word for word, as many as it takes to be sure that the right one is there.
 
 A question that leans on the one before ("and in which year was that?") is looked up near the passages that were cited
 last, and in the light of the words asked before; its own words still have to be found there.
@@ -40,7 +41,7 @@ _LEAST_CONTEXT = 0.56  # of the questions before, found around a passage: then i
 _LEAST_OWN_WEIGHT = 0.5
 _NEAR_BEFORE, _NEAR_AFTER = 2, 5  # passages
 _HEARD_ALREADY = 3.0  # log-odds against what was cited, where more is asked for
-_SURE_ENOUGH = 0.9  # that one of the quoted passages is the right one
+_SURE_ENOUGH = 0.97  # that one of the quoted passages is the right one
 _SURE_AFTER_HISTORY = 0.97  # more, since the answer before may have been beside the point itself
 _PLAINLY = 0.5  # of the kind asked for, not just perhaps
 

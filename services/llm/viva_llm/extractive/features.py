@@ -9,20 +9,33 @@ from viva_llm.extractive.evidence import gather, rarity_here, spread
 from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.question import Question, Term, carries
 
-RANKING = ("found", "before", "around", "bm25", "kind", "opening")
+RANKING = ("found", "before", "around", "bm25", "kind", "opening", "alike", "alike_around")
 """Of a passage: how much of the question it has, terms weighed by how rare they are in English and in this lecture;
 how much the passage before it has; how much its neighbourhood has; the BM25 score of it and its neighbours, 1 for the
-best; whether it has the kind of thing that is asked for; whether it only announces the subject."""
+best; whether it has the kind of thing that is asked for; whether it only announces the subject; how near it is to the
+question in meaning, alone and with a neighbour."""
 
 FOLLOWING = (*RANKING, "after", "before_cited", "cited", "context")
 """Of a passage, for a question that leans on the ones before: those of `RANKING`; how soon the passage comes after one
 that was cited last, or before it; whether it is one; how much of the questions before is found around it."""
 
-COVERING = ("coverage", "own_coverage", "lecture_coverage", "missing_nouns", "rare_found", "log_passages")
+COVERING = (
+    "coverage",
+    "own_coverage",
+    "lecture_coverage",
+    "missing_nouns",
+    "rare_found",
+    "alike",
+    "alike_best",
+    "kind",
+    "kind_anywhere",
+    "log_passages",
+)
 """Of a question and a place: the share of the question that is found around the place, in the passage itself, and
 anywhere in the lecture (terms weighed by how rare they are in English); the weight of the nouns that are nowhere in
-the lecture; the weight of the rare words found; the logarithm of the number of passages, for where there are more of
-them chance finds more."""
+the lecture; the weight of the rare words found; how near the passage is to the question in meaning, and the nearest of
+the lecture; whether the passage, and any of the lecture, has the kind of thing that is asked for; the logarithm of the
+number of passages, for where there are more of them chance finds more."""
 
 _RARE_ZIPF, _RARER_BY = 5.0, 2.5  # a word is rare from once in ten thousand words on
 _RARITY_HERE = 0.8  # how much of a term's weight in the order depends on this lecture
@@ -46,6 +59,7 @@ class Features:
         self._total = max(1e-6, float(self._weights.sum()))
         classes = index.language.classes
         self.kind = np.array([carries(words, question, classes) for words in index.words], np.float32)
+        self._alike = index.alike(question.text)
         self.coverage = self._weights @ self._around / self._total
         """How much of the question is found around a passage."""
 
@@ -58,7 +72,8 @@ class Features:
         bm25 = self._index.bm25([term.stem for term in self._terms])
         bm25 = bm25 + _BESIDE * (_moved(bm25, 1) + _moved(bm25, -1))
         bm25 /= max(1e-6, float(bm25.max(initial=0.0)))
-        return np.stack([found, _moved(found, 1), telling @ self._around, bm25, self.kind, opening], axis=1)
+        around = telling @ self._around
+        return np.stack([found, _moved(found, 1), around, bm25, self.kind, opening, *self._alike], axis=1)
 
     def following(self, cited: list[int], context: np.ndarray) -> np.ndarray:
         """(passages, len(FOLLOWING)): the same after these places were cited; `context` (passages,) as in FOLLOWING."""
@@ -80,6 +95,10 @@ class Features:
                 self._weights @ self._anywhere / self._total,
                 missing[self._nouns].sum(),
                 (self._weights * self._rare) @ around,
+                self._alike[0, place],
+                self._alike[0].max(initial=-1.0),
+                self.kind[place],
+                self.kind.max(initial=0.0),
                 np.log(max(passages, _USUAL_PASSAGES) / _USUAL_PASSAGES),
             ]
         )

@@ -1,4 +1,4 @@
-"""One lecture made ready for questions: its passages as words, stems, phones and a BM25 index."""
+"""One lecture made ready for questions: its passages as words, stems, phones, vectors and a BM25 index."""
 
 import re
 from collections import Counter
@@ -34,6 +34,7 @@ class LectureIndex:
         self._bm25 = self._build_bm25()
         ended = sum(bool(_SENTENCE_END.search(passage.text)) for passage in passages)
         self._punctuated = ended * 4 >= len(passages)
+        self._vectors = language.sentences.vectors([passage.text for passage in passages])
         self.meanings = MeaningIndex({word for words in self.words for word in words}, language.thesaurus)
 
     def __len__(self) -> int:
@@ -69,6 +70,18 @@ class LectureIndex:
         if self._bm25 is None or not known:
             return np.zeros(len(self), np.float32)
         return self._bm25.get_scores(known)
+
+    def alike(self, text: str) -> np.ndarray:
+        """(2, passages) float32, -1..1: how near each passage is to the text in meaning, and each with a neighbour."""
+        wanted = self.language.sentences.vectors([text])[0]
+        pairs = self._vectors[:-1] + self._vectors[1:]
+        paired = (pairs @ wanted) / np.maximum(1e-6, np.linalg.norm(pairs, axis=1))
+        own = self._vectors @ wanted
+        around = own.copy()
+        if len(paired):
+            around[:-1], around[-1] = paired, paired[-1]
+            np.maximum(around[1:], paired, out=around[1:])
+        return np.stack([own, around])
 
     def informing(self, place: int) -> bool:
         """Whether a passage has words that tell what it is about, rather than greet."""

@@ -43,8 +43,12 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question taken apart. `words` are all its words; `overview` asks for the lecture as a whole."""
+    """A question taken apart: `text` is as it was asked, `words` are all of its words.
 
+    `overview` asks for the lecture as a whole.
+    """
+
+    text: str
     words: tuple[str, ...]
     terms: tuple[Term, ...]
     wanted: Wanted
@@ -121,6 +125,7 @@ def parse_question(text: str, language: Language) -> Question:
     asks_more = bool(_ASKS_MORE.search(plain))
     points_back = not classes.pointing.isdisjoint(words)
     return Question(
+        text=text,
         words=tuple(words),
         terms=tuple(terms),
         wanted=wanted,
