@@ -63,6 +63,8 @@ VIVA_ASR_WORKERS:
 {{- end }}
 
 {{- define "viva.env.llm" -}}
+OMP_NUM_THREADS:
+  resourceFieldRef: {resource: limits.cpu, divisor: "1"}
 VIVA_LLM_BACKENDS: {{ include "viva.backends" . | quote }}
 {{- end }}
 
