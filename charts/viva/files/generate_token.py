@@ -23,9 +23,10 @@ TOTAL = re.compile(rb"^vllm:generation_tokens_total(?:\{[^}]*\})?\s+([0-9.eE+]+)
 def generates(server: str, model: str, seconds: float) -> bool | None:
     """Whether one token came; None when nothing came in time. The body is that of any chat."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "temperature": 0}
-    request = urllib.request.Request(
-        f"{server}/v1/chat/completions", json.dumps(body).encode(), {"Content-Type": "application/json"}
-    )
+    headers = {"Content-Type": "application/json"}
+    if key := os.environ.get("VLLM_API_KEY"):
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(f"{server}/v1/chat/completions", json.dumps(body).encode(), headers)
     try:
         with OPENER.open(request, timeout=seconds) as answer:
             return json.load(answer)["usage"]["completion_tokens"] >= 1

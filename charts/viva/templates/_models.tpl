@@ -7,9 +7,13 @@
 {{- end -}}
 {{- end }}
 
-{{/* `wait` where the Job downloads into the shared volume and the pod only waits for it, else `fetch`: dict root, type. */}}
+{{/* What a pod's init container does about its models: dict root, cache (type, accessMode). `wait` where the Job downloads into the
+     shared volume, `none` where the volume cannot be written and is taken as it is, else `fetch`. */}}
 {{- define "viva.fetchMode" -}}
-{{- if and (eq .type "shared") .root.Values.models.job.enabled }}wait{{ else }}fetch{{ end -}}
+{{- if and (eq .cache.type "shared") .root.Values.models.job.enabled -}}wait
+{{- else if and (eq .cache.type "claim") (eq .cache.accessMode "ReadOnlyMany") -}}none
+{{- else -}}fetch
+{{- end -}}
 {{- end }}
 
 {{/* What a speech service wants, as the script reads it: dict root, component. */}}
@@ -64,7 +68,7 @@ vllm/{{ .model }}/{{ .revision | trunc 12 }}
 
 {{- define "viva.stage.fetch" -}}
 {{- $type := (index .root.Values .component).models.cache -}}
-{{- include "viva.fetchContainer" (dict "root" .root "name" "models" "image" (include "viva.image" .) "mode" (include "viva.fetchMode" (dict "root" .root "type" $type)) "spec" (include "viva.speechSpec" .)) }}
+{{- include "viva.fetchContainer" (dict "root" .root "name" "models" "image" (include "viva.image" .) "mode" (include "viva.fetchMode" (dict "root" .root "cache" (dict "type" $type))) "spec" (include "viva.speechSpec" .)) }}
 {{- end }}
 
 {{- define "viva.modelsClaim" -}}
@@ -128,7 +132,7 @@ metadata:
   {{- end }}
 spec:
   {{- include "viva.podHead" (dict "root" . "account" (include "viva.componentName" (dict "root" . "component" "models"))) | nindent 2 }}
-  restartPolicy: OnFailure
+  restartPolicy: Never
   {{- include "viva.cpuAffinity" . | trim | nindent 2 }}
   {{- with include "viva.priorityClass" (dict "root" . "kind" "batch") }}
   priorityClassName: {{ . }}

@@ -145,7 +145,7 @@ egress: []
 
 {{/* The way to the hub, for a service whose own init container downloads its models. */}}
 {{- define "viva.policy.download" -}}
-{{- if and (include "viva.speechModels" .) (ne (include "viva.fetchMode" (dict "root" .root "type" (index .root.Values .component).models.cache)) "wait") }}
+{{- if and (include "viva.speechModels" .) (ne (include "viva.fetchMode" (dict "root" .root "cache" (dict "type" (index .root.Values .component).models.cache))) "wait") }}
 {{ include "viva.policy.addresses" .root.Values.networkPolicy.hub }}
 {{- end }}
 {{- end }}

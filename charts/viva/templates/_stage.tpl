@@ -21,9 +21,6 @@ spec:
       annotations:
         kubectl.kubernetes.io/default-container: {{ .component }}
         {{- include "viva.podAnnotations" (dict "root" .root "port" (include "viva.port" .component) "drain" (add (int $values.drain.preStopSeconds) (int $values.drain.seconds))) | trim | nindent 8 }}
-        {{- if include "viva.speechModels" . }}
-        checksum/scripts: {{ .root.Files.Get "files/fetch_models.py" | sha256sum }}
-        {{- end }}
         {{- with $values.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

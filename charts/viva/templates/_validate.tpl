@@ -159,12 +159,15 @@ models.job.enabled needs a volume that the Job and the pods can mount at once, o
 {{- end }}
 
 {{- define "viva.validate.groups" -}}
-{{- $url := include "viva.fullname" . -}}
 {{- range $name, $group := fromYaml (include "viva.groups" .) }}
 {{- $at := printf "vllm.groups.%s" $name }}
 {{- $scaled := and $group.autoscaling.enabled (ne $.Values.autoscaling.mode "none") }}
 {{- $most := int (include "viva.mostPods" (dict "values" $group "scaled" $scaled)) }}
 {{- $streamed := include "viva.streamed" $group }}
+{{- $full := include "viva.groupName" (dict "root" $ "name" $name) }}
+{{- if and (eq $group.kind "StatefulSet") (gt (len $full) 52) }}
+The name of {{ $at }} would be {{ $full }}, too long for a StatefulSet, whose pods carry it in a label. Set fullnameOverride to something shorter, or give the group a shorter name: {{ sub (len $full) 52 }} characters less.
+{{- end }}
 {{- if not $group.model }}
 {{ $at }} has no model. Set {{ $at }}.model, or {{ $at }}.profile to one of: {{ keys $.Values.vllm.profiles | sortAlpha | join ", " }}.
 {{- end }}
@@ -207,6 +210,10 @@ ingress.enabled is {{ $edge.enabled }}, but no host is named. Set ingress.host.
 {{- if and .Values.networkPolicy.enabled (not .Values.networkPolicy.frontDoor.from) }}
 ingress.enabled is {{ $edge.enabled }}, but the NetworkPolicies let nobody in. Set networkPolicy.frontDoor.from to the pods of the gateway or the addresses of the load balancer, for instance [{ipBlock: {cidr: 10.0.0.0/16}}].
 {{- end }}
+{{- end }}
+{{- $type := .Values.orchestrator.service.type }}
+{{- if and (ne $type "ClusterIP") .Values.networkPolicy.enabled (not .Values.networkPolicy.frontDoor.from) }}
+orchestrator.service.type is {{ $type }}, but the NetworkPolicies let nobody in. Set networkPolicy.frontDoor.from to the addresses that may call it, for instance [{ipBlock: {cidr: 10.0.0.0/16}}].
 {{- end }}
 {{- if and (eq $edge.enabled "ingress") (not $edge.className) }}
 ingress.enabled is ingress, but no class is named. Set ingress.className, to alb for instance.

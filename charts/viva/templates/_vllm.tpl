@@ -86,6 +86,8 @@ AWS_REGION: {{ . }}
 {{- with .endpoint }}
 AWS_ENDPOINT_URL: {{ . }}
 RUNAI_STREAMER_S3_ENDPOINT: {{ . }}
+RUNAI_STREAMER_S3_USE_VIRTUAL_ADDRESSING: "0"
+AWS_EC2_METADATA_DISABLED: "true"
 {{- end }}
 {{- end }}
 {{- end }}
@@ -121,20 +123,20 @@ startupProbe:
 {{- toYaml (mergeOverwrite $disk (deepCopy .resources) (dict "limits" $gpus "requests" (deepCopy $gpus))) }}
 {{- end }}
 
-{{/* The pod template of a group: dict root, name, group. */}}
+{{/* The pod template of a group: dict root, name, group. There is no checksum of the scripts: the kubelet renews them in place, and a
+     restart for their sake would load the model anew. */}}
 {{- define "viva.vllmPod" -}}
 {{- $group := .group -}}
 {{- $root := .root -}}
 {{- $selector := include "viva.selector" (dict "root" $root "component" "vllm" "group" .name) -}}
 {{- $streamed := include "viva.streamed" $group -}}
-{{- $mode := include "viva.fetchMode" (dict "root" $root "type" $group.cache.type) -}}
+{{- $mode := include "viva.fetchMode" (dict "root" $root "cache" $group.cache) -}}
 {{- $image := include "viva.foreignImage" $root.Values.vllm.image -}}
 metadata:
   labels: {{- include "viva.podLabels" (dict "root" $root "component" "vllm" "group" .name "labels" $group.podLabels) | nindent 4 }}
   annotations:
     kubectl.kubernetes.io/default-container: vllm
     {{- include "viva.podAnnotations" (dict "root" $root "port" "8000" "drain" (add (int $group.drain.preStopSeconds) (int $group.drain.seconds))) | trim | nindent 4 }}
-    checksum/scripts: {{ printf "%s%s" ($root.Files.Get "files/fetch_models.py") ($root.Files.Get "files/generate_token.py") | sha256sum }}
     {{- with $group.podAnnotations }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
@@ -152,7 +154,7 @@ spec:
           - matchExpressions: {{- toYaml . | nindent 14 }}
   {{- end }}
   {{- include "viva.scheduling" (dict "root" $root "values" $group "selector" $selector "template" (eq $group.kind "Deployment")) | trim | nindent 2 }}
-  {{- if not $streamed }}
+  {{- if not (or $streamed (eq $mode "none")) }}
   initContainers: {{- include "viva.fetchContainer" (dict "root" $root "name" "model" "image" $image "pullPolicy" $root.Values.vllm.image.pullPolicy "mode" $mode "spec" (include "viva.groupSpec" $group)) | nindent 4 }}
   {{- end }}
   containers:
