@@ -167,6 +167,12 @@ def test_everything_else_runs_on_cpu_nodes_and_there_alone(release: Rendered, mo
     assert [str(pod) for pod in others if any(node.takes(pod) for node in GPU_NODES)] == []
 
 
+def test_what_is_not_a_model_keeps_off_a_gpu_node_without_the_taint_too(release: Rendered, models: list[Pod]):
+    """Where somebody else made the nodes, and only labelled them."""
+    node = Node("x", GPU_NODES[0].instance, GPU_NODES[0].labels, [], GPU_NODES[0].disk_gib)
+    assert [str(pod) for pod in release.pods if pod not in models and node.takes(pod)] == []
+
+
 def test_a_node_that_is_not_marked_is_not_taken(models: list[Pod]):
     """A test of these tests: without the label, or with a taint more, no model is placed."""
     node = GPU_NODES[0]

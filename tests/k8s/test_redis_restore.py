@@ -102,6 +102,23 @@ def test_a_backup_cut_short_changes_nothing(script, programs, tmp_path):
         assert client.get("kept") == b"x" * 10_000
 
 
+def test_a_backup_that_redis_cannot_load_changes_nothing(script, programs, tmp_path):
+    """It passes the check and yet the server ends: then what was put aside comes back."""
+    data = tmp_path / "data"
+    with server(data, programs) as client:
+        client.set("kept", "x")
+        saved = backup(data, programs)
+    stub = tmp_path / "broken"
+    stub.mkdir()
+    (stub / "redis-server").write_text("#!/bin/sh\necho Out of memory\nexit 1\n")
+    (stub / "redis-server").chmod(0o755)
+    done = restore(script, data, saved, {**programs, "PATH": f"{stub}:{programs['PATH']}"})
+    assert done.returncode == 1
+    assert done.stderr == b"Out of memory\nThis Redis cannot read the backup. Nothing was changed.\n"
+    with server(data, programs) as client:
+        assert client.get("kept") == b"x"
+
+
 def test_the_pod_writes_to_the_volume_of_redis_as_its_user(documents, defaults):
     """The claim of the StatefulSet's only pod, the same image, user and group."""
     _, pod = documents("redis-restore.yaml")
