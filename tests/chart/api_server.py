@@ -138,6 +138,7 @@ class ApiServer:
 def _handler_of(api: ApiServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # an answer goes out in one piece: in two, each would wait for an acknowledgement
 
         def log_message(self, *_arguments: object) -> None:
             pass

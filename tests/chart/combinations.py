@@ -10,6 +10,7 @@ import helm_python
 
 from .chart import ROOT
 
+K8S = ROOT / "k8s"
 FAKE_DIGEST = "sha256:" + "0123456789abcdef" * 4
 NO_CLUSTER = {"checkApis": False}
 STAGES = ("orchestrator", "asr", "llm", "tts")
@@ -227,14 +228,37 @@ WRITTEN: dict[str, dict] = {
 }
 
 
+LAID_OVER = {"values-eks-gateway.yaml": ["values-eks.yaml"]}
+"""Files of k8s/ that say of themselves that they come on top of others."""
+
+
 def _of_the_cluster_folder() -> dict[str, dict]:
     """The values files of k8s/, each as whoever installs with it gets them, but for asking the cluster."""
-    files = sorted((ROOT / "k8s").glob("values-*.yaml"))
-    return {f"k8s/{path.name}": helm_python.values_from_yaml(path.read_text()) | NO_CLUSTER for path in files}
+    return {
+        f"k8s/{path.name}": _with_those_below(path.name) | NO_CLUSTER for path in sorted(K8S.glob("values-*.yaml"))
+    }
+
+
+def _with_those_below(name: str) -> dict:
+    values: dict = {}
+    for layer in (*LAID_OVER.get(name, []), name):
+        values = _laid(values, helm_python.values_from_yaml((K8S / layer).read_text()))
+    return values
+
+
+def _laid(below: dict, above: dict) -> dict:
+    """Maps are merged and everything else replaced, as Helm does with several -f."""
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _laid(merged[key], value) if both else value
+    return merged
 
 
 CLUSTER_FILES = _of_the_cluster_folder()
-ALL = WRITTEN | CLUSTER_FILES
+# What docs/operations.md and k8s/README.md install on EKS.
+TOGETHER = {"k8s: EKS with GPUs": _laid(CLUSTER_FILES["k8s/values-eks.yaml"], CLUSTER_FILES["k8s/values-gpu.yaml"])}
+ALL = WRITTEN | CLUSTER_FILES | TOGETHER
 
 
 def files() -> list[Path]:

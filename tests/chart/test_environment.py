@@ -8,7 +8,6 @@ from importlib import import_module
 import pytest
 from fastapi import FastAPI
 from pydantic import ValidationError
-from starlette.routing import Route, WebSocketRoute
 
 from viva.service.settings import explain, read_settings, variable_name
 from viva.stack.environment import settings_classes
@@ -45,8 +44,9 @@ def variables_of(service: str) -> frozenset[str]:
 def routes_of(service: str) -> frozenset[str]:
     """The paths that a service answers, with those of its documents."""
     app: FastAPI = import_module(f"viva_{service}.app").create_app(settings_classes()[service]())
-    own = {route.path for route in app.routes if isinstance(route, Route | WebSocketRoute)}
-    return frozenset(own | set(app.openapi()["paths"]))
+    included = [route.original_router for route in app.routes if hasattr(route, "original_router")]
+    routes = [*app.routes, *(route for router in included for route in router.routes)]
+    return frozenset(route.path for route in routes if hasattr(route, "path"))
 
 
 def test_every_variable_is_a_setting_of_its_service(rendered: Rendered):

@@ -22,7 +22,11 @@ class Helm:
     def __init__(self, api: ApiServer) -> None:
         self.api = api
         self._config = helm_python.Config(
-            kubeconfig_content=api.kubeconfig, namespace=NAMESPACE, storage_driver="memory"
+            kubeconfig_content=api.kubeconfig,
+            namespace=NAMESPACE,
+            storage_driver="memory",
+            burst_limit=10_000,  # no waiting between calls
+            qps=10_000,
         )
 
     def install(self, values: dict | None = None, chart: Path = CHART) -> None:
@@ -99,10 +103,10 @@ def test_no_combination_changes_an_immutable_field_with_the_version(combination:
         name_of(manifest): manifest for manifest in render(ALL[combination], chart=next_version, upgrade=True).objects
     }
     old = {name_of(manifest): manifest for manifest in render(ALL[combination]).objects}
-    assert set(old) == set(new)
-    for name, manifest in old.items():
-        if manifest["kind"] != "Job":  # judged below
-            assert changed_where_forbidden(manifest, new[name]) == [], name
+    jobs = {name for name in {*old, *new} if name.startswith("Job/")}  # judged below
+    assert set(old) - jobs == set(new) - jobs
+    for name in set(old) - jobs:
+        assert changed_where_forbidden(old[name], new[name]) == [], name
 
 
 def test_a_job_is_another_one_when_its_template_changes(next_version: Path):
@@ -148,16 +152,15 @@ def password(helm: Helm) -> str:
     return secret["stringData"]["password"]
 
 
-def test_the_same_values_render_the_same_text():
+@pytest.mark.parametrize(
+    "combination", ["redis with a given password", "two model groups, HPA", "Prometheus operator"]
+)
+def test_the_same_values_render_the_same_text(combination: str):
     """With a given password, two renderings are equal byte for byte: no time, no chance, no order of maps."""
-    for name, values in ALL.items():
-        given = {**values, "redis": {**values.get("redis", {})}}
-        redis = given["redis"]
-        if redis.get("enabled", True) and not redis.get("url") and not redis.get("existingSecret"):
-            redis["auth"] = redis.get("auth") or {"password": "given"}
-        first = render(given).texts
-        forget()
-        assert render(given).texts == first, name
+    given = ALL[combination] | {"redis": {"auth": {"password": "given"}}}
+    first = render(given).texts
+    forget()
+    assert render(given).texts == first
 
 
 def test_uninstalling_keeps_what_cannot_be_made_again(helm: Helm):
