@@ -23,6 +23,7 @@ class Server:
         self.generated = generated  # what /metrics says, one after the other; None: it has no such metric
         self.completion_tokens = completion_tokens
         self.bodies: list[dict] = []
+        self.keys: list[str | None] = []
         self.over = threading.Event()
 
 
@@ -41,6 +42,7 @@ def serving(server: Server) -> Iterator[str]:
             self._send(200, "\n".join(lines).encode())
 
         def do_POST(self) -> None:
+            server.keys.append(self.headers.get("Authorization"))
             server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             if server.answer is None:
                 server.over.wait(30)
@@ -79,6 +81,14 @@ def test_one_token_is_enough():
     server = Server()
     assert is_well(server)
     assert [(body["model"], body["max_tokens"]) for body in server.bodies] == [("m", 1)]
+
+
+def test_it_knows_the_key_of_the_server(monkeypatch):
+    """A server that asks for a key is not taken for a dead one."""
+    server = Server()
+    monkeypatch.setenv("VLLM_API_KEY", "secret")
+    assert is_well(server)
+    assert server.keys == ["Bearer secret"]
 
 
 @pytest.mark.parametrize("status", [500, 503, 404])

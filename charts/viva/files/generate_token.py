@@ -4,7 +4,8 @@
 
 /health answers 200 with an engine that is dead behind it, and not in time with one that is merely busy. So a token is
 asked for; and when it does not come in time because many others wait, a server that goes on generating for those is
-well, too. PROBE_MODEL is the served name of the model, PROBE_URL the server (default http://127.0.0.1:8000).
+well, too. PROBE_MODEL is the served name of the model, PROBE_URL the server (default http://localhost:8000),
+VLLM_API_KEY its key if it has one.
 """
 
 import json
@@ -60,7 +61,7 @@ def is_well(server: str, model: str, seconds: float) -> bool:
 
 
 if __name__ == "__main__":
-    url = os.environ.get("PROBE_URL", "http://127.0.0.1:8000")
+    url = os.environ.get("PROBE_URL", "http://localhost:8000")
     if not is_well(url, os.environ["PROBE_MODEL"], float(sys.argv[1])):
         print("no token was generated in time")
         sys.exit(1)

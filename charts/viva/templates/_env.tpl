@@ -3,7 +3,7 @@
 {{- define "viva.env.common" -}}
 {{- $values := index .root.Values .component -}}
 HOME: /tmp
-VIVA_HOST: "0.0.0.0"
+VIVA_HOST: {{ .root.Values.listenAddress | quote }}
 VIVA_PORT: {{ include "viva.port" .component | quote }}
 VIVA_LOG_FORMAT: json
 VIVA_LOG_LEVEL: {{ .root.Values.logLevel }}

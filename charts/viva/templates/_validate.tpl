@@ -88,7 +88,7 @@ llm.servers and vllm.groups both have one called {{ .name }}. Set another name f
 
 {{/* Which value to set instead of a variable. */}}
 {{- define "viva.insteadOf" -}}
-{{- $instead := dict "VIVA_DRAIN_S" "Set %s.drain.seconds." "VIVA_REDIS_URL" "Set redis.url or redis.existingSecret." "VIVA_OBJECT_STORE_URL" "Set objectStore.type and objectStore.s3.url." "VIVA_S3_ENDPOINT" "Set objectStore.s3.endpoint." "VIVA_LLM_BACKENDS" "Set llm.backends." "VIVA_ASR_ENGINE" "Set asr.engine." "VIVA_TTS_ENGINE" "Set tts.engine." "VIVA_MODELS_DIR" "Set %s.models." -}}
+{{- $instead := dict "VIVA_DRAIN_S" "Set %s.drain.seconds." "VIVA_REDIS_URL" "Set redis.url or redis.existingSecret." "VIVA_OBJECT_STORE_URL" "Set objectStore.type and objectStore.s3.url." "VIVA_S3_ENDPOINT" "Set objectStore.s3.endpoint." "VIVA_HOST" "Set listenAddress." "VIVA_LLM_BACKENDS" "Set llm.backends." "VIVA_ASR_ENGINE" "Set asr.engine." "VIVA_TTS_ENGINE" "Set tts.engine." "VIVA_MODELS_DIR" "Set %s.models." -}}
 {{- $sentence := get $instead .name | default "Take it out." -}}
 {{ if contains "%s" $sentence }}{{ printf $sentence .component }}{{ else }}{{ $sentence }}{{ end }}
 {{- end }}

@@ -32,7 +32,7 @@
 {{- $group := .group -}}
 - {{ if include "viva.streamed" $group }}{{ $group.model }}{{ else }}/models/{{ include "viva.modelFolder" $group }}{{ end }}
 - --served-model-name={{ $group.servedName | default $group.model }}
-- --host=0.0.0.0
+- "--host={{ .root.Values.listenAddress }}"
 - --port=8000
 - --shutdown-timeout={{ $group.drain.seconds }}
 {{- if gt (int $group.gpus) 1 }}
@@ -73,6 +73,7 @@ TRITON_CACHE_DIR: /scratch/triton
 TORCHINDUCTOR_CACHE_DIR: /scratch/torchinductor
 FLASHINFER_WORKSPACE_BASE: /scratch
 NUMBA_CACHE_DIR: /scratch/numba
+VLLM_MEDIA_URL_ALLOW_REDIRECTS: "0"
 VLLM_NO_USAGE_STATS: "1"
 DO_NOT_TRACK: "1"
 HF_HUB_OFFLINE: "1"
