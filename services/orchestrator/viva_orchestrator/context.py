@@ -22,26 +22,23 @@ Use one to three short spoken sentences, the first one shortest. No lists, no ma
 
 
 class Context:
-    """One turn's prompt, and the way back from cited numbers to the passages they name."""
+    """What a turn's prompt is made of before the question is known, and the way back from cited numbers to passages."""
 
-    def __init__(self, transcript: Transcript, history: Sequence[PastTurn], question: str) -> None:
-        self._passages = number_passages(transcript.segments)
-        self._by_number = {passage.number: passage for passage in self._passages}
-        self.messages = self._messages(transcript, history, question)
+    def __init__(self, transcript: Transcript, history: Sequence[PastTurn]) -> None:
+        passages = number_passages(transcript.segments)
+        self._by_number = {passage.number: passage for passage in passages}
+        lecture = render_lecture(passages, title=transcript.title)
+        self._before = [{"role": "system", "content": f"{INSTRUCTIONS}\n{lecture}"}]
+        for turn in history:
+            if turn.lecture_id != transcript.lecture_id:
+                continue  # its citation marks mean another lecture's passages
+            self._before.append({"role": "user", "content": clean_transcript(turn.question)})
+            self._before.append({"role": "assistant", "content": turn.raw_answer})
 
     def passage(self, number: int) -> Passage | None:
         """The passage that a mark names, or None for a number that the model made up."""
         return self._by_number.get(number)
 
-    def _messages(
-        self, transcript: Transcript, history: Sequence[PastTurn], question: str
-    ) -> list[dict[str, str]]:
-        lecture = render_lecture(self._passages, title=transcript.title)
-        messages = [{"role": "system", "content": f"{INSTRUCTIONS}\n{lecture}"}]
-        for turn in history:
-            if turn.lecture_id != transcript.lecture_id:
-                continue  # its citation marks mean another lecture's passages
-            messages.append({"role": "user", "content": clean_transcript(turn.question)})
-            messages.append({"role": "assistant", "content": turn.raw_answer})
-        messages.append({"role": "user", "content": clean_transcript(question)})
-        return messages
+    def messages(self, question: str) -> list[dict[str, str]]:
+        """The prompt that asks this question."""
+        return [*self._before, {"role": "user", "content": clean_transcript(question)}]

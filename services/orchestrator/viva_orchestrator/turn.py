@@ -80,6 +80,7 @@ class _Recalled:
 
     session: Session
     transcript: Transcript
+    context: Context
     ms: float
 
 
@@ -104,12 +105,11 @@ class Turn:
         """The whole way of one question."""
         question, recalled = await self.hear_and_recall()
         await self.say(events.Transcript(question))
-        context = Context(recalled.transcript, recalled.session.turns, question)
         clauses: ClauseQueue = asyncio.Queue(CLAUSES_WAITING)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.write(context, recalled, clauses, group))
+            group.create_task(self.write(question, recalled, clauses, group))
             group.create_task(self.voice_in_order(clauses))
-        await self.finish(question, context, recalled)
+        await self.finish(question, recalled)
 
     # -- hear, recall ---------------------------------------------------------------------------------------------
 
@@ -127,13 +127,14 @@ class Turn:
         async with asyncio.TaskGroup() as group:
             # The check and the transcription read the same bytes; whichever refuses first ends the other.
             group.create_task(self.check_audio(self.question.audio))
-            words = group.create_task(self.parts.stages.transcribe(self.question.audio))
+            # Not a task of its own, so that the question is on its way before anything else of the turn runs.
+            words = await self.parts.stages.transcribe(self.question.audio)
         self.mark("asr_ms")
-        if not words.result():
+        if not words:
             raise InvalidRequest(
                 "No speech was heard in the question; speak closer and ask again.", code="no_speech"
             )
-        return words.result()
+        return words
 
     async def check_audio(self, audio: bytes) -> None:
         """Raises AudioRejected or AudioTooLong when the question is not a short recording."""
@@ -155,7 +156,9 @@ class Turn:
             raise Conflict("This lecture could not be transcribed; upload it again.", code="lecture_failed")
         if transcript.status != "ready":
             self.degraded.append("lecture:partial")
-        return _Recalled(session, transcript, (time.monotonic() - started) * 1000)
+        # An hour of lecture takes milliseconds to number and to render: now, while the question is being heard.
+        context = Context(transcript, session.turns)
+        return _Recalled(session, transcript, context, (time.monotonic() - started) * 1000)
 
     async def recall_session(self) -> Session:
         """The session of the question with its last turns, or a new one."""
@@ -174,7 +177,7 @@ class Turn:
 
     async def write(
         self,
-        context: Context,
+        question: str,
         recalled: _Recalled,
         clauses: ClauseQueue,
         group: asyncio.TaskGroup,
@@ -186,7 +189,7 @@ class Turn:
             self.cited.update(
                 (piece, None)
                 for piece in pieces
-                if isinstance(piece, int) and context.passage(piece) is not None
+                if isinstance(piece, int) and recalled.context.passage(piece) is not None
             )
             if text := "".join(piece for piece in pieces if isinstance(piece, str)):
                 self.answer += text
@@ -197,7 +200,7 @@ class Turn:
                 self.mark("first_sentence_ms")
                 await clauses.put((clause, group.create_task(self.voice(clause))))
 
-        async for text in self.read_answer(context, recalled):
+        async for text in self.read_answer(question, recalled):
             await show(marks.feed(text))
             # The splitter sees the marks too: the space that shows a sentence's end may still belong to a mark.
             await speak(splitter.feed(text))
@@ -205,7 +208,7 @@ class Turn:
         await speak(splitter.flush())
         await clauses.put(None)
 
-    async def read_answer(self, context: Context, recalled: _Recalled) -> AsyncIterator[str]:
+    async def read_answer(self, question: str, recalled: _Recalled) -> AsyncIterator[str]:
         """The answer's text as it comes, marks and all, and what has to be said about a lecture not yet ready.
 
         Raises StageUnavailable when the model breaks off or says nothing.
@@ -215,7 +218,9 @@ class Turn:
             yield _nothing_heard(transcript)
             return
         answer = self.parts.stages.answer(
-            context.messages, lecture_id=transcript.lecture_id, session_id=recalled.session.session_id
+            recalled.context.messages(question),
+            lecture_id=transcript.lecture_id,
+            session_id=recalled.session.session_id,
         )
         async with aclosing(answer):
             async for item in answer:
@@ -273,10 +278,10 @@ class Turn:
 
     # -- finish ---------------------------------------------------------------------------------------------------
 
-    async def finish(self, question: str, context: Context, recalled: _Recalled) -> None:
+    async def finish(self, question: str, recalled: _Recalled) -> None:
         """Commits the pair, then says Done: what a client has seen `done` for is in the history."""
         lecture_id = recalled.transcript.lecture_id
-        passages = [context.passage(number) for number in self.cited]
+        passages = [recalled.context.passage(number) for number in self.cited]
         citations = tuple(events.Citation(lecture_id, p.start, p.end, p.text) for p in passages)
         degraded = ",".join(self.degraded) or None
         answer = self.answer.strip()
