@@ -149,9 +149,17 @@ class Programs:
 
     def run(self, script: str, *arguments: str, **variables: str) -> Ran:
         """Runs one of scripts/ with these programs only, and only these variables."""
+        return self._run([ROOT / "scripts" / script, *arguments], variables)
+
+    def make(self, *arguments: str) -> Ran:
+        """Runs make in the same way, as somebody would who types these arguments."""
+        return self._run([Path(shutil.which("make")), "--no-print-directory", *arguments], {})
+
+    def _run(self, command: list, variables: dict[str, str]) -> Ran:
         self._calls.write_text("")
         done = subprocess.run(
-            [ROOT / "scripts" / script, *arguments],
+            command,
+            cwd=ROOT,
             env={"PATH": str(self._bin), "TMPDIR": str(self._bin.parent), **variables},
             capture_output=True,
             text=True,

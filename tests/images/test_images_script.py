@@ -141,6 +141,26 @@ def test_a_refused_push_elsewhere_tells_to_log_in_there(programs):
     assert "aws" not in ran.said
 
 
+def test_make_builds_and_pushes_with_what_is_set_beside_the_target(programs):
+    """The variables that `make help` names reach the script."""
+    programs.add("docker", "podman")
+    ran = programs.make("images", "ENGINE=podman", "TAG=try", "PLATFORM=linux/arm64")
+    builds = [call for call in ran.calls if call.startswith("podman build ")]
+    assert len(builds) == 4
+    assert all(":try " in call and "--platform linux/arm64" in call for call in builds)
+    ran = programs.make("push", "REGISTRY=registry.example.com", "TAG=try")
+    assert "docker push registry.example.com/viva-tts:try" in ran.calls
+
+
+def test_make_push_without_a_registry_says_what_to_type(programs):
+    """In one sentence, and nothing is pushed."""
+    programs.add("docker")
+    ran = programs.make("push")
+    assert ran.status != 0
+    assert ran.said.startswith("Say where to push to: make push REGISTRY=")
+    assert ran.calls == []
+
+
 def test_a_word_that_it_does_not_know_is_refused(programs):
     """With those it knows."""
     ran = programs.run("images", "bulid")

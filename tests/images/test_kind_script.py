@@ -132,6 +132,14 @@ def test_a_step_that_fails_ends_it_with_a_sentence(programs, program, fails, sen
     assert not any(not_reached in line for line in [*ran.calls, *ran.said.splitlines()])
 
 
+def test_make_kind_does_all_of_it(programs):
+    """With the engine that is named beside the target."""
+    programs.add("kind", "helm", "kubectl", "podman")
+    ran = programs.make("kind", "ENGINE=podman")
+    assert ran.status == 0, ran.said
+    assert ran.calls[-1].endswith(f"{HELM} test viva --logs --timeout 5m")
+
+
 def test_it_removes_the_cluster(programs):
     """And nothing else."""
     programs.add("kind")
