@@ -1,22 +1,28 @@
 """What the machinery costs: time to first audio over the latencies of fake engines.
 
-    python -m benchmarks.machinery [--typed] [--turns 1 100] [--seconds 30] [--json OUT.json]
+    python -m benchmarks.machinery [--typed | --opus] [--turns 1 100] [--seconds 30] [--json OUT.json]
 
 Every engine is a fake one whose latency is known, so that the critical path is known too: hear the question, first
 token, the tokens of the first clause, its speech. What a turn takes longer is what all the machinery costs, the stages'
 own included (reading the recording, detecting speech, HTTP). The stages are also asked directly, one after another, in
 the same run: what a turn takes longer than their sum is what the orchestrator costs. The orchestrator has one core
-to itself and the stages share the others with the callers. Callers begin at random within one turn's time, then ask
-again as soon as they are answered.
+to itself and the stages share the others with the callers, whose CPU is printed beside theirs. Callers begin at random
+within one turn's time, then ask again as soon as they are answered.
+
+A spoken question is a WAV of 16 kHz mono, in which nothing has to be decoded; with --opus it is an Ogg with Opus, which
+a child process has to decode, as it has what browsers record.
 """
 
 import argparse
 import asyncio
+import gc
+import io
 import json
 import os
 import random
 import statistics
 import time
+import wave
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -26,10 +32,12 @@ import psutil
 
 from benchmarks.asking import Question, Seen, ask, receipt_p50, running_stack, spoken, upload
 from benchmarks.machine import this_machine
+from viva.audio import Encoder
 from viva.sse import SSEParser
 from viva.stack.stack import Stack
 from viva.text import SentenceSplitter
 
+QUESTION = "What were the contacts made of?"
 ASR_MS, FIRST_TOKEN_MS, TTS_MS, TOKENS_PER_S = 200.0, 150.0, 80.0, 30.0
 CLAUSE = "In the first transistor, the contacts were made of gold foil [1]. "
 # Short words: a word is a token of the fake model, and a token is four letters.
@@ -136,13 +144,21 @@ async def keep_asking(url: str, question: Question, lecture: str, at_once: int, 
     return seen
 
 
-def machinery(levels: list[int], seconds: float, *, typed: bool) -> tuple[float, float, list[Figures]]:
+def as_opus(recording: bytes) -> bytes:
+    """The WAV as Ogg with Opus."""
+    with wave.open(io.BytesIO(recording)) as wav:
+        encoder = Encoder("opus", wav.getframerate())
+        return encoder.feed(wav.readframes(wav.getnframes())) + encoder.flush()
+
+
+def machinery(levels: list[int], seconds: float, *, kind: str) -> tuple[float, float, list[Figures]]:
     """The sum of the set latencies, what the stages take alone, and the rows for so many turns at once."""
     with running_stack(FAKES) as (stack, url, folder):
-        recording = spoken("What were the contacts made of?", folder)
+        recording = spoken(QUESTION, folder)
         lecture = upload(url, folder / "question.wav")
-        question = "What were the contacts made of?" if typed else recording
+        question = {"typed": QUESTION, "wav": recording, "opus": as_opus(recording)}[kind]
         share_cores(stack)
+        gc.freeze()  # the callers' collector would look through every library, and hold up what they measure
         alone, rows = asyncio.run(stages_alone(stack, question)), []
         for at_once in levels:
             asyncio.run(keep_asking(url, question, lecture, at_once, 3.0))  # warm
@@ -231,14 +247,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--typed", action="store_true", help="typed questions instead of spoken ones")
+    kinds = parser.add_mutually_exclusive_group()
+    for kind, text in (("typed", "typed questions instead of spoken ones"), ("opus", "Opus instead of WAV")):
+        kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, default="wav", help=text)
     parser.add_argument("--turns", type=int, nargs="+", default=[1, 100], help="turns at once")
     parser.add_argument("--seconds", type=float, default=30.0, help="how long each level is asked")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     machine = this_machine()
     print(f"{machine}\n")
-    path, alone, rows = machinery(options.turns, options.seconds, typed=options.typed)
+    path, alone, rows = machinery(options.turns, options.seconds, kind=options.kind)
     print_machinery(path, alone, rows)
     if options.json:
         figures = {"set_ms": path, "stages_ms": alone, "rows": [asdict(r) for r in rows]}
