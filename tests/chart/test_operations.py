@@ -18,7 +18,7 @@ KINDS = {
     "secret": "Secret",
     "pvc": "PersistentVolumeClaim",
 }
-MADE_BY_HAND = {"viva-hub", "viva-redis-restore"}
+MADE_BY_HAND = {"viva-elasticache", "viva-hub", "viva-redis-restore"}
 """Objects that the documents themselves make."""
 OTHERWISE = {"viva-redis-0", "data-viva-redis-0", "viva-objects-change-me"}
 """The StatefulSet's pod and its claim, and the bucket."""

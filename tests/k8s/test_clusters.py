@@ -178,3 +178,11 @@ def test_kind_has_a_node_that_pods_are_placed_on(documents):
     assert (config["apiVersion"], config["kind"]) == ("kind.x-k8s.io/v1alpha4", "Cluster")
     assert [node["role"] for node in config["nodes"]] == ["control-plane"]
     assert not any("image" in node for node in config["nodes"])
+
+
+def test_the_map_names_every_file():
+    """A file that README.md does not name is one that nobody finds."""
+    folder = ROOT / "k8s"
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    names = {path.name for path in folder.iterdir() if path.name != "README.md"}
+    assert {name for name in names if f"]({name})" not in text} == set()
