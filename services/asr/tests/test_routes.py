@@ -9,6 +9,7 @@ import httpx
 import orjson
 import pytest
 
+from viva.audio import wav_bytes
 from viva.sse import SSEParser
 
 from .loopback import listening
@@ -274,9 +275,20 @@ async def test_nothing_is_left_on_disk(open_app, speak, tmp_path: Path, monkeypa
     """Recordings are gone when the answer has been given, whether it was one or an error."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     client = await open_app()
-    for fields in ({}, {"stream": "true"}, {"response_format": "xml"}):
-        await post(client, speak(*TWO_SENTENCES), **fields)
+    long = (await asyncio.to_thread(speak(*TWO_SENTENCES).read_bytes))[44:] * 20
+    for recording in (speak(*TWO_SENTENCES), wav_bytes(long, 16_000)):
+        for fields in ({}, {"stream": "true"}, {"response_format": "xml"}):
+            await post(client, recording, **fields)
     assert await asyncio.to_thread(lambda: list(tmp_path.iterdir())) == []
+
+
+async def test_a_question_needs_no_disk(open_app, speak, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short recording is transcribed where no file can be written; a long one cannot be."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    client = await open_app()
+    assert (await post(client, speak(*TWO_SENTENCES))).status_code == 200
+    with pytest.raises(FileNotFoundError):
+        await post(client, wav_bytes(bytes(3_000_000), 16_000))
 
 
 async def test_the_document_shows_the_form(open_app) -> None:
