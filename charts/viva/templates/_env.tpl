@@ -50,14 +50,12 @@ VIVA_REDIS_URL: {{ $redis.url }}
 {{- end }}
 {{- end }}
 
-{{/* The number of workers is that of the cores the container may use: the services themselves see those of the node. */}}
+{{/* Libraries with threads of their own see the cores of the node; the services themselves see the limit. */}}
 {{- define "viva.env.asr" -}}
 VIVA_ASR_ENGINE: {{ .Values.asr.engine }}
 VIVA_MODELS_DIR: /models
 {{- if not (has .Values.asr.engine (list "openai" "chat")) }}
 OMP_NUM_THREADS:
-  resourceFieldRef: {resource: limits.cpu, divisor: "1"}
-VIVA_ASR_WORKERS:
   resourceFieldRef: {resource: limits.cpu, divisor: "1"}
 {{- end }}
 {{- end }}
@@ -73,8 +71,6 @@ VIVA_TTS_ENGINE: {{ .Values.tts.engine }}
 VIVA_MODELS_DIR: /models
 {{- if not (has .Values.tts.engine (list "openai" "gtts")) }}
 OMP_NUM_THREADS:
-  resourceFieldRef: {resource: limits.cpu, divisor: "1"}
-VIVA_TTS_WORKERS:
   resourceFieldRef: {resource: limits.cpu, divisor: "1"}
 {{- end }}
 {{- end }}
