@@ -8,6 +8,7 @@ import pytest
 from .chart import CHART, render
 from .combinations import ALL
 from .manifests import Rendered
+from .running import cluster, defaults, folder, lecture, recordings, running  # noqa: F401 - fixtures
 
 
 @pytest.fixture(params=ALL, scope="session")
