@@ -234,9 +234,30 @@ The Gateway's HTTPS listener would have no certificate. Set ingress.tls.secretNa
 {{- end }}
 {{- end }}
 
+{{/* The port of an address as a number: the one that it names, or that of its scheme. */}}
+{{- define "viva.portOf" -}}
+{{- $parts := urlParse . -}}
+{{ regexFind ":[0-9]+$" $parts.host | trimPrefix ":" | default (ternary "443" "80" (eq $parts.scheme "https")) }}
+{{- end }}
+
+{{/* Numbers as words: values from files and from --set are of different types. */}}
+{{- define "viva.strings" -}}
+{{- range $index, $number := . }}{{ if $index }} {{ end }}{{ int $number }}{{ end -}}
+{{- end }}
+
 {{/* What leaves the cluster has to be let out by name. */}}
 {{- define "viva.validate.network" -}}
 {{- if .Values.networkPolicy.enabled }}
+{{- with .Values.objectStore.s3.endpoint }}
+{{- $port := include "viva.portOf" . }}
+{{- if and (eq $.Values.objectStore.type "s3") (not (has $port (include "viva.strings" $.Values.networkPolicy.objectStore.ports | splitList " "))) }}
+objectStore.s3.endpoint is at port {{ $port }}, which the NetworkPolicies do not open. Set networkPolicy.objectStore.ports to [{{ $port }}].
+{{- end }}
+{{- end }}
+{{- $port := include "viva.portOf" .Values.models.hub }}
+{{- if not (has $port (include "viva.strings" .Values.networkPolicy.hub.ports | splitList " ")) }}
+models.hub is at port {{ $port }}, which the NetworkPolicies do not open. Set networkPolicy.hub.ports to [{{ $port }}].
+{{- end }}
 {{- if and (has .Values.asr.engine (list "openai" "chat")) (not .Values.asr.networkPolicy.egress) }}
 asr.engine is {{ .Values.asr.engine }}, but the NetworkPolicy lets asr out to no server. Set asr.networkPolicy.egress, for instance to [{to: [{ipBlock: {cidr: 0.0.0.0/0}}], ports: [{port: 443}]}].
 {{- end }}
