@@ -127,6 +127,17 @@ WRITTEN: dict[str, dict] = {
         "asr": {"models": {"names": ["whisper-small.en"], "cache": "shared"}},
         "vllm": {"groups": {"qwen": {**QWEN, "cache": {"type": "shared"}}}},
     },
+    "models on a claim that is only read": {
+        "vllm": {
+            "groups": {
+                "qwen": {
+                    **QWEN,
+                    "replicas": 2,
+                    "cache": {"type": "claim", "claimName": "weights", "accessMode": "ReadOnlyMany"},
+                }
+            }
+        }
+    },
     "speech models in emptyDirs": {
         "asr": {"engine": "whisper", "models": {"names": ["whisper-base.en", "whisper-small.en"]}},
         "tts": {"engine": "piper", "models": {"names": ["piper-lessac"]}},
