@@ -149,3 +149,14 @@ egress: []
 {{ include "viva.policy.addresses" .root.Values.networkPolicy.hub }}
 {{- end }}
 {{- end }}
+
+{{/* The port of an address as a number: the one that it names, or that of its scheme. */}}
+{{- define "viva.portOf" -}}
+{{- $parts := urlParse . -}}
+{{ regexFind ":[0-9]+$" $parts.host | trimPrefix ":" | default (ternary "443" "80" (eq $parts.scheme "https")) }}
+{{- end }}
+
+{{/* Numbers as words: values from files and from --set are of different types. */}}
+{{- define "viva.strings" -}}
+{{- range $index, $number := . }}{{ if $index }} {{ end }}{{ int $number }}{{ end -}}
+{{- end }}

@@ -92,3 +92,15 @@ spec:
     {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* What the HPA scales on its load, which needs an adapter for custom metrics. */}}
+{{- define "viva.wantsCustomMetrics" -}}
+{{- if eq .Values.autoscaling.mode "hpa" -}}
+{{- range $component := list "orchestrator" "asr" "llm" "tts" }}
+{{- if and (index $.Values $component).autoscaling.load.enabled (include "viva.scaled" (dict "root" $ "component" $component)) }}{{ $component }} {{ end }}
+{{- end }}
+{{- range $name, $group := fromYaml (include "viva.groups" .) }}
+{{- if $group.autoscaling.enabled }}{{ $name }} {{ end }}
+{{- end }}
+{{- end -}}
+{{- end }}

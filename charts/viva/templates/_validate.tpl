@@ -234,17 +234,6 @@ The Gateway's HTTPS listener would have no certificate. Set ingress.tls.secretNa
 {{- end }}
 {{- end }}
 
-{{/* The port of an address as a number: the one that it names, or that of its scheme. */}}
-{{- define "viva.portOf" -}}
-{{- $parts := urlParse . -}}
-{{ regexFind ":[0-9]+$" $parts.host | trimPrefix ":" | default (ternary "443" "80" (eq $parts.scheme "https")) }}
-{{- end }}
-
-{{/* Numbers as words: values from files and from --set are of different types. */}}
-{{- define "viva.strings" -}}
-{{- range $index, $number := . }}{{ if $index }} {{ end }}{{ int $number }}{{ end -}}
-{{- end }}
-
 {{/* What leaves the cluster has to be let out by name. */}}
 {{- define "viva.validate.network" -}}
 {{- if .Values.networkPolicy.enabled }}
@@ -290,16 +279,4 @@ ingress.enabled is gateway, but the Gateway API is not installed in this cluster
 Something is to be scaled on its load by the HPA, but no adapter serves custom metrics in this cluster. Install the Prometheus Adapter with the rules of monitoring.prometheusAdapter, or set autoscaling.mode to keda, or the `load` and the groups' autoscaling to false. (For helm template set checkApis to false.)
 {{- end }}
 {{- end }}
-{{- end }}
-
-{{/* What the HPA scales on its load, which needs an adapter for custom metrics. */}}
-{{- define "viva.wantsCustomMetrics" -}}
-{{- if eq .Values.autoscaling.mode "hpa" -}}
-{{- range $component := list "orchestrator" "asr" "llm" "tts" }}
-{{- if and (index $.Values $component).autoscaling.load.enabled (include "viva.scaled" (dict "root" $ "component" $component)) }}{{ $component }} {{ end }}
-{{- end }}
-{{- range $name, $group := fromYaml (include "viva.groups" .) }}
-{{- if $group.autoscaling.enabled }}{{ $name }} {{ end }}
-{{- end }}
-{{- end -}}
 {{- end }}
