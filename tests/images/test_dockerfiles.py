@@ -36,8 +36,11 @@ def test_an_image_is_not_root_and_says_so_by_number(dockerfile):
 
 
 def test_an_image_holds_no_build_tools(dockerfile):
-    """They stay in the first stage; not even pip is in the environment that is copied."""
-    assert not any(re.search(BUILD_TOOLS, run) for run in dockerfile.all("RUN", -1))
+    """Not even pip: the environment that is copied has none, and that of the base is removed."""
+    (run,) = dockerfile.all("RUN", -1)
+    steps = run.split(" && ")
+    assert "pip uninstall --quiet --yes --root-user-action ignore pip" in steps
+    assert not any(re.search(BUILD_TOOLS, step) for step in steps if not step.startswith("pip uninstall "))
     assert "python -m venv --without-pip /venv" in dockerfile.all("RUN", 0)
     assert dockerfile.all("COPY", -1) == ["--from=build /venv /venv"]
 
@@ -102,7 +105,7 @@ def test_piper_is_not_in_the_image_unless_asked_for(dockerfile):
 
 def test_everything_comes_pinned_and_compiled(dockerfile):
     """Wheels under constraints.txt, and this repository's own packages, not the index's; anything more by its hash."""
-    (line,) = [run for run in dockerfile.all("RUN") if "pip" in run.split()]
+    (line,) = [run for run in dockerfile.all("RUN", 0) if "pip" in run.split()]
     first, *others = line.split(" && ")
     service = rf"\./services/{dockerfile.service}"
     pip = "pip --python /venv install"
