@@ -17,7 +17,7 @@ from .combinations import ALL, S3, STAGES, every_stage
 from .manifests import Rendered
 from .promql import label_names_grouped_by, metrics_of
 
-RECORDED = tomllib.loads((Path(__file__).parent / "recorded_metrics.toml").read_text())
+RECORDED = tomllib.loads((Path(__file__).parent / "recorded.toml").read_text())
 TARGET_LABELS = {"namespace", "pod", "component", "instance", "job", "le"}
 """Given by the scrape, whichever way; `le` is the buckets'."""
 EVERYTHING = {
@@ -52,7 +52,8 @@ def known(pages: dict[str, str]) -> dict[str, set[str]]:
         for name, labels in re.findall(r"^([a-z_]+)(?:\{(.*)\})? \S+$", page, re.MULTILINE):
             found[name] = found.get(name, set()) - {"*"} | set(re.findall(r'(\w+)="', labels))
     for others in RECORDED.values():
-        names = [*others["metrics"], *(f"{name}_bucket" for name in others["histograms"])]
+        names = [*others["gauges"], *(f"{name}_total" for name in others["counters"])]
+        names += [f"{name}_bucket" for name in others["histograms"]]
         found |= {name: set(others["labels"]) for name in names}
     return found
 

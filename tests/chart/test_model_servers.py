@@ -1,0 +1,170 @@
+"""Model groups: what vLLM is told is what vLLM 0.32 knows, and GPUs, models and backends belong together."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from .chart import render
+from .combinations import ALL
+from .manifests import Rendered
+from .pods import GPU, Pod
+from .variables import Surroundings, environment
+
+VLLM = tomllib.loads((Path(__file__).parent / "recorded.toml").read_text())["vllm"]
+NOT_ITS_OWN = {
+    "AWS_EC2_METADATA_DISABLED": "boto3, under the streamer of weights",
+    "AWS_ENDPOINT_URL": "boto3",
+    "AWS_REGION": "boto3",
+    "DO_NOT_TRACK": "its libraries' count of use",
+    "FLASHINFER_WORKSPACE_BASE": "FlashInfer's compiled kernels",
+    "HF_HOME": "huggingface_hub",
+    "HF_HUB_OFFLINE": "huggingface_hub",
+    "HOME": "everybody's caches",
+    "LOGNAME": "PyTorch asks who it is",
+    "NUMBA_CACHE_DIR": "Numba",
+    "PROBE_MODEL": "the probes' script",
+    "RUNAI_STREAMER_S3_ENDPOINT": "the streamer of weights",
+    "RUNAI_STREAMER_S3_USE_VIRTUAL_ADDRESSING": "the streamer of weights",
+    "TORCHINDUCTOR_CACHE_DIR": "PyTorch's compiled kernels",
+    "TRANSFORMERS_OFFLINE": "transformers",
+    "TRITON_CACHE_DIR": "Triton's compiled kernels",
+    "USER": "PyTorch asks who it is",
+    "XDG_CACHE_HOME": "everybody's caches",
+    "XDG_CONFIG_HOME": "everybody's settings",
+}
+"""Variables that vLLM itself does not read, each with who does or what for."""
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+
+def groups_of(rendered: Rendered) -> list[Pod]:
+    return [pod for pod in rendered.pods if pod.component == "vllm"]
+
+
+def flags_of(pod: Pod) -> dict[str, str]:
+    """Flag and value of each --flag=value of the server's arguments."""
+    words = [word for word in pod.main["args"] if word.startswith("--")]
+    return {word[2:].partition("=")[0]: word.partition("=")[2] for word in words}
+
+
+def test_there_are_groups_to_look_at():
+    """Several combinations have model groups."""
+    assert sum(bool(groups_of(render(values))) for values in ALL.values()) >= 8
+
+
+def test_every_flag_is_one_that_the_server_has(rendered: Rendered):
+    """Each once, and read from the sources of the version whose image the chart names."""
+    for pod in groups_of(rendered):
+        assert pod.main["image"] == f"vllm/vllm-openai:v{VLLM['version']}"
+        assert pod.main["command"] == ["vllm", "serve"]
+        assert set(flags_of(pod)) <= set(VLLM["flags"]), str(pod)
+        assert len(flags_of(pod)) == sum(word.startswith("--") for word in pod.main["args"])
+
+
+def test_every_variable_is_read_by_somebody(rendered: Rendered):
+    """By vLLM, or by who is named above."""
+    for pod in groups_of(rendered):
+        for variable in pod.main["env"]:
+            assert variable["name"] in {*VLLM["environment"], *NOT_ITS_OWN}, (str(pod), variable["name"])
+
+
+def test_nothing_is_fetched_at_run_time(rendered: Rendered):
+    """The server sees no hub and counts for nobody; a model comes from its volume, or is streamed from a bucket."""
+    for pod in groups_of(rendered):
+        environ = environment(pod, pod.main, Surroundings(rendered, made_up=True))
+        assert environ.items() >= OFFLINE.items()
+        model = pod.main["args"][0]
+        assert re.match(r"/models/|s3://", model), str(pod)
+        assert "HF_TOKEN" not in environ
+        if model.startswith("/models/"):
+            (mount,) = [each for each in pod.main["volumeMounts"] if each["mountPath"] == "/models"]
+            assert mount["readOnly"] is True
+
+
+def test_a_download_is_of_a_commit(rendered: Rendered):
+    """Whoever downloads is told the whole hash of a commit, or a name that viva/models.toml pins; the folder has it."""
+    for pod in rendered.pods:
+        for container in pod.all_containers:
+            for variable in container.get("env") or []:
+                if variable["name"] != "MODELS":
+                    continue
+                for model in json.loads(variable["value"]):
+                    assert "named" in model or re.fullmatch(r"[0-9a-f]{40}", model["revision"]), str(pod)
+                    assert "named" in model or model["folder"].endswith(model["revision"][:12])
+
+
+def test_what_is_downloaded_is_what_is_served(rendered: Rendered):
+    """The folder that the server reads is the folder that the download fills."""
+    folders = {
+        "/models/" + model["folder"]
+        for pod in rendered.pods
+        for container in pod.all_containers
+        for variable in container.get("env") or []
+        if variable["name"] == "MODELS"
+        for model in json.loads(variable["value"])
+        if "folder" in model
+    }
+    for pod in groups_of(rendered):
+        model = pod.main["args"][0]
+        only_read = not pod.spec.get("initContainers")
+        assert model.startswith("s3://") or model in folders or only_read, str(pod)
+
+
+def test_gpus_are_limits_and_requests_and_the_model_is_divided_over_them(rendered: Rendered):
+    """An extended resource has equal limits and requests; several GPUs of one pod serve one model together."""
+    for pod in groups_of(rendered):
+        resources = pod.main["resources"]
+        gpus = resources["limits"][GPU]
+        assert resources["requests"][GPU] == gpus >= 1
+        assert int(flags_of(pod).get("tensor-parallel-size", "1")) == gpus
+
+
+def test_the_answerer_asks_the_groups_that_there_are(rendered: Rendered):
+    """llm's list of backends has each group's Service and the name that its server gives the model, by priority."""
+    (llm,) = [pod for pod in rendered.pods if pod.component == "llm"]
+    environ = environment(llm, llm.main, Surroundings(rendered, made_up=True))
+    listed = re.findall(r"openai:http://([a-z0-9-]+):8000/v1\|([^,]+)", environ["VIVA_LLM_BACKENDS"])
+    wanted = {(pod.owner["metadata"]["name"], flags_of(pod)["served-model-name"]) for pod in groups_of(rendered)}
+    assert set(listed) == wanted
+    assert environ["VIVA_LLM_BACKENDS"].endswith("extractive")
+
+
+def test_lower_priorities_are_asked_first():
+    """The order of the list is that of `priority`, not of the names."""
+    (llm,) = [pod for pod in render(ALL["two model groups, HPA"]).pods if pod.component == "llm"]
+    value = next(each["value"] for each in llm.main["env"] if each["name"] == "VIVA_LLM_BACKENDS")
+    assert [entry.partition("=")[0] for entry in value.split(",")] == ["qwen", "llama", "extractive"]
+
+
+def test_the_server_listens_where_its_probes_and_its_service_call(rendered: Rendered):
+    """On all addresses, at the port of the container; drained as long as its values say."""
+    for pod in groups_of(rendered):
+        flags = flags_of(pod)
+        assert flags["host"] in ("0.0.0.0", "::")
+        assert int(flags["port"]) == pod.port_numbers["http"]
+        assert int(flags["shutdown-timeout"]) > 0
+        assert pod.main["startupProbe"]["httpGet"] == {"path": "/health", "port": "http"}
+
+
+def test_readiness_and_life_generate_a_token(rendered: Rendered):
+    """/health answers 200 with a dead engine: both probes run the script that generates one, mounted where they say."""
+    for pod in groups_of(rendered):
+        for name in ("liveness", "readiness"):
+            command = pod.main[f"{name}Probe"]["exec"]["command"]
+            assert command[:2] == ["python3", "/scripts/generate_token.py"]
+            assert float(command[2]) < pod.main[f"{name}Probe"]["timeoutSeconds"]
+        scripts = rendered.find("ConfigMap", pod.volumes["scripts"]["configMap"]["name"])
+        assert "generate_token.py" in scripts["data"]
+
+
+@pytest.mark.parametrize("profile", ["qwen2.5-omni-3b", "llama-3.1-8b-instruct"])
+def test_a_profile_needs_nothing_but_its_name(profile: str):
+    """`--set vllm.groups.own.profile=NAME` is a whole group."""
+    (pod,) = groups_of(render({"vllm": {"groups": {"own": {"profile": profile}}}}))
+    flags = flags_of(pod)
+    assert 8192 <= int(flags["max-model-len"]) <= 131072
+    assert 0.5 < float(flags["gpu-memory-utilization"]) < 1
+    if "limit-mm-per-prompt" in flags:
+        assert json.loads(flags["limit-mm-per-prompt"])["audio"] >= 1
