@@ -7,6 +7,7 @@ import socket
 from contextlib import asynccontextmanager
 
 import httpx
+import pytest
 import uvicorn
 from starlette.responses import StreamingResponse
 
@@ -50,6 +51,15 @@ def streaming_app():
     return app
 
 
+@pytest.fixture(autouse=True)
+def _collector_as_it_was():
+    """A server sets the garbage collector of its process, which here is the tests'."""
+    threshold = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
+
+
 async def test_idle_streams_end_when_the_server_begins_to_stop_and_work_still_drains(caplog):
     """The idle one ends first, while the busy one is still waited for; both are whole and nothing is logged as cut."""
     app = streaming_app()
@@ -76,7 +86,7 @@ async def test_idle_streams_end_when_the_server_begins_to_stop_and_work_still_dr
 async def test_what_is_there_at_the_start_is_not_looked_through_again():
     """Once a server listens, the garbage collector leaves the objects that were there before alone."""
     gc.unfreeze()
-    before = len(gc.get_objects())
+    before, threshold = len(gc.get_objects()), gc.get_threshold()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         app = streaming_app()
@@ -86,6 +96,6 @@ async def test_what_is_there_at_the_start_is_not_looked_through_again():
             while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.01)
             assert gc.get_freeze_count() > before / 2
+            assert gc.get_threshold()[0] > threshold[0]
             server.should_exit = True
             await serving
-    gc.unfreeze()

@@ -45,7 +45,9 @@ async def uploaded(request: Request, max_bytes: int) -> AsyncIterator[Upload]:
         if not file.size:
             raise AudioRejected("The file is empty.", code="audio_empty", param="file")
         if file.size <= _IN_MEMORY_BYTES:
-            yield Upload(form, await file.read())
+            recording = await file.read()
+            await data.close()
+            yield Upload(form, recording)
             return
         # The name that the client gave it is not used for anything.
         with tempfile.NamedTemporaryFile(prefix="viva-asr-") as copy:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import RedisError
 
 from viva.errors import StageUnavailable
@@ -25,7 +26,13 @@ def connect(url: str) -> Redis:
     deadline instead.
     """
     return Redis.from_url(
-        url, socket_timeout=None, socket_connect_timeout=CALL_S, retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 1)
+        url,
+        socket_timeout=None,
+        socket_connect_timeout=CALL_S,
+        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 1),
+        # Given once: without it every connection looks up the library's version in its metadata, just when many turns
+        # want one.
+        driver_info=DriverInfo(),
     )
 
 
