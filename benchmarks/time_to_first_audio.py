@@ -25,7 +25,7 @@ def embedded(count: int) -> tuple[Seen, list[str]]:
     questions = next(lecture for lecture in load_all() if lecture.name == "transistor").answerable[:count]
     seen = Seen()
     environ = {
-        "VIVA_ASR_ENGINE": "pocketsphinx",
+        "VIVA_ASR_ENGINE": "moonshine",
         "VIVA_LLM_BACKENDS": "extractive",
         "VIVA_TTS_ENGINE": "flite",
     }

@@ -2,7 +2,7 @@
 
     python -m benchmarks.transcription_speed [--engine NAME] [--runs N] [--long] [--json OUT.json]
 
-Targets, with pocketsphinx on two cores: 12 times real time; with --long, an hour holds under 400 MB over the idle
+Targets, with an embedded engine on two cores: 12 times real time; with --long, an hour holds under 400 MB over the idle
 service.
 """
 
@@ -88,7 +88,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--engine", default="pocketsphinx", help="as VIVA_ASR_ENGINE; default: pocketsphinx")
+    parser.add_argument("--engine", default="moonshine", help="as VIVA_ASR_ENGINE; default: moonshine")
     parser.add_argument("--runs", type=int, default=1, help="how many times")
     parser.add_argument("--long", action="store_true", help="an hour of it, and the memory that this takes")
     parser.add_argument("--json", type=Path, help="write the figures here")

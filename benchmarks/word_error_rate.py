@@ -22,7 +22,7 @@ from benchmarks.spoken_words import word_errors
 from viva.samples import VOICES, render
 
 LECTURE = Path(__file__).parents[1] / "samples" / "lecture.txt"
-ENGINES = ("whisper", "pocketsphinx", "openai", "chat")
+ENGINES = ("whisper", "moonshine", "pocketsphinx", "openai", "chat")
 SHOWN_CONFUSIONS = 12
 
 

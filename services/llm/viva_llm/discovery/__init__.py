@@ -4,6 +4,8 @@ import asyncio
 from typing import Protocol
 
 DISCOVERIES = {
+    "static": "viva_llm.discovery.static:StaticAddresses",
+    "dns": "viva_llm.discovery.dns:DnsAddresses",
     "kubernetes": "viva_llm.discovery.kubernetes:KubernetesDiscovery",
 }
 

@@ -67,7 +67,7 @@ def gather(
         letters[row] = _written(term, index)
         near[row], alone[row] = _spoken(term, index)
     for rows, phones in _pairs(terms, words, index):
-        heard_near, heard_alone = _heard(phones, _PAIR_ODDS, index)
+        heard_near, heard_alone = np.maximum(*_heard(phones, _PAIR_ODDS, index))
         for row in rows:
             np.maximum(near[row], heard_near, out=near[row])
             np.maximum(alone[row], heard_alone, out=alone[row])
@@ -89,8 +89,8 @@ def _spoken(term: Term, index: LectureIndex) -> np.ndarray:
     """(2, passages): how far a likeness in sound is to be believed, near other terms and alone."""
     pronouncer = index.language.pronouncer
     known = pronouncer.knows(term.word)
-    heard = _heard(pronouncer.phones(term.word), _misheard_odds(term, known), index)
-    return _most_heard(term, known) * np.stack(heard)
+    heard, odd = _heard(pronouncer.phones(term.word), _misheard_odds(term, known), index)
+    return np.maximum(_most_heard(term, known) * heard, odd)
 
 
 def _company(letters: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -101,9 +101,14 @@ def _company(letters: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return np.minimum(1.0, 2.0 * there / others)
 
 
-def _heard(phones: tuple[int, ...], odds: float, index: LectureIndex) -> tuple[np.ndarray, np.ndarray]:
-    chance = odds * chance_hits(index.sound_hits(phones), len(phones))
-    return _credit(_NEIGHBOURHOOD * chance), _credit(max(_NEIGHBOURHOOD, len(index)) * chance)
+def _heard(phones: tuple[int, ...], odds: float, index: LectureIndex) -> np.ndarray:
+    """(2, 2, passages): how far to believe what is heard, in any words and in odd ones; near other terms, and alone.
+
+    Odd words are few, so chance has fewer tries among them.
+    """
+    anywhere, odd = odds * chance_hits(index.sound_hits(phones), len(phones))
+    tries = np.array([_NEIGHBOURHOOD, max(_NEIGHBOURHOOD, len(index))])[:, None]
+    return np.stack([_credit(tries * anywhere), _credit(tries * odd * index.odd_share)])
 
 
 def _credit(expected: np.ndarray) -> np.ndarray:

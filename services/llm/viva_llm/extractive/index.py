@@ -14,6 +14,7 @@ from viva_llm.extractive.words import rarity, words_of
 
 _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*$")
 _OPENING_S = 20.0
+_ODD_ZIPF = 2.5
 _INFORMING_RARITY = 0.8
 
 
@@ -31,6 +32,10 @@ class LectureIndex:
             for name, count in Counter(stems).items():
                 self._holders.setdefault(name, {})[position] = count
         self._stream, self._filled, self._first_words = self._build_stream()
+        self._odd = np.array([self._is_odd(word) for words in self.words for word in words], np.float32)
+        odd = np.maximum.reduceat(self._odd, self._first_words).sum() if len(self._filled) else 0.0
+        self.odd_share = (1.0 + float(odd)) / (1.0 + len(passages))
+        """The share of the passages that have an odd word, as in `sound_hits`."""
         self._bm25 = self._build_bm25()
         ended = sum(bool(_SENTENCE_END.search(passage.text)) for passage in passages)
         self._punctuated = ended * 4 >= len(passages)
@@ -57,11 +62,15 @@ class LectureIndex:
         return hits
 
     def sound_hits(self, phones: tuple[int, ...]) -> np.ndarray:
-        """0..1 for each passage: how well the phones are heard anywhere in it, word boundaries or not."""
-        hits = np.zeros(len(self), np.float32)
+        """(2, passages) 0..1: how well the phones are heard in a passage, word boundaries or not; and in odd words.
+
+        Odd are those that are hardly ever used: what was misheard often reads so ("Moyes" for Noyce).
+        """
+        hits = np.zeros((2, len(self)), np.float32)
         if len(self._filled):
             by_word = self._stream.search(phones)
-            hits[self._filled] = np.maximum.reduceat(by_word, self._first_words)
+            both = np.stack([by_word, by_word * self._odd])
+            hits[:, self._filled] = np.maximum.reduceat(both, self._first_words, axis=1)
         return hits
 
     def bm25(self, stems: list[str]) -> np.ndarray:
@@ -96,6 +105,9 @@ class LectureIndex:
             idf = np.log((len(self) + 1) / (len(holders) + 0.5))
             vectors[list(holders), column] = max(0.0, weight) * idf
         return vectors / np.maximum(1e-6, np.linalg.norm(vectors, axis=1, keepdims=True))
+
+    def _is_odd(self, word: str) -> bool:
+        return not self.language.pronouncer.knows(word) or self.language.vocabulary.zipf(word) < _ODD_ZIPF
 
     def _build_stream(self) -> tuple[PhoneStream, np.ndarray, np.ndarray]:
         phones = self.language.pronouncer.phones
