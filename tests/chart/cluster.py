@@ -23,8 +23,8 @@ OTHERS = (
     _pod("system", "10.0.0.11", "kube-system", k8s_app="metrics-server"),
     _pod("prometheus", "10.0.0.20", "monitoring", app="prometheus"),
     _pod("edge", "10.0.0.30", "edge", app="gateway"),
-    _pod("tenant", "10.0.0.40", "tenant", app="orchestrator"),
-    _pod("neighbour", "10.0.0.50", NAMESPACE, app="something-else"),
+    _pod("tenant", "10.244.2.2", "tenant", app="orchestrator"),
+    _pod("neighbour", "10.244.2.3", NAMESPACE, app="something-else"),
     Endpoint("world", "198.51.100.7"),
     Endpoint("node credentials", "169.254.169.254"),
     Endpoint("pod identity", "169.254.170.23"),
@@ -39,13 +39,13 @@ def endpoints(rendered: Rendered) -> list[Endpoint]:
     """The release's pods, by component, and the others. A second model group is called vllm-NAME."""
     found = [_endpoint(pod, number) for number, pod in enumerate(rendered.pods)]
     stranger = replace(
-        found[0], name="a pod of another release", labels=_of_another_release(found[0]), address="10.0.0.60"
+        found[0], name="a pod of another release", labels=_of_another_release(found[0]), address="10.244.2.1"
     )
     return [*found, *OTHERS, stranger]
 
 
 def _endpoint(pod: Pod, number: int) -> Endpoint:
-    address = f"10.0.1.{number + 1}"
+    address = f"10.244.1.{number + 1}"
     return Endpoint(pod.component, address, NAMESPACE, pod.labels, _namespace(NAMESPACE), pod.port_numbers)
 
 

@@ -1,12 +1,14 @@
 """NetworkPolicies as a graph: which ways are open, held against tables of which should be."""
 
 import re
+from itertools import permutations
 
 import pytest
 
 from .chart import render
 from .cluster import OTHERS, PORTS, Way, endpoints, open_ways
 from .combinations import ALL
+from .manifests import Rendered
 from .network import Network
 from .pods import Pod
 
@@ -76,6 +78,19 @@ def test_every_pod_is_held_by_a_policy_both_ways(combination: str, rendered):
     for pod in everyone[: len(rendered.pods)]:
         assert not network.lets_in(neighbour, pod, strange), pod.name
         assert not network.lets_out(pod, neighbour, strange), pod.name
+
+
+def test_what_one_end_opens_the_other_opens_too(rendered: Rendered):
+    """A rule at one end alone opens nothing now, and too much once the other end changes."""
+    network = Network(rendered.kind("NetworkPolicy"))
+    pods = endpoints(rendered)[: len(rendered.pods)]
+    half_open = {
+        (source.name, target.name, port)
+        for source, target in permutations(pods, 2)
+        for port in target.ports.values()
+        if network.lets_out(source, target, port) is not network.lets_in(source, target, port)
+    }
+    assert half_open == set()
 
 
 def test_model_servers_and_redis_have_one_caller_each(combination: str, rendered):
