@@ -2,7 +2,19 @@
 
 import orjson
 
-from viva.events import AnswerDelta, Audio, Citation, Done, Error, Receipt, Transcript, Usage, decode, encode
+from viva.events import (
+    AnswerDelta,
+    Audio,
+    Citation,
+    ContextUse,
+    Done,
+    Error,
+    Receipt,
+    Transcript,
+    Usage,
+    decode,
+    encode,
+)
 
 DONE = Done(
     "t1",
@@ -12,7 +24,7 @@ DONE = Done(
     (Citation("l1", 1.5, 2.5, "be cause"),),
     None,
     Usage(1, 2),
-    Receipt(asr_ms=3.0),
+    Receipt(asr_ms=3.0, context=ContextUse("passages", 5000, 16384, 120)),
 )
 
 

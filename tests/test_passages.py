@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from viva.passages import Passage, Segment, clean_transcript, number_passages, parse_lecture, render_lecture
+from viva.passages import (
+    Passage,
+    Segment,
+    clean_transcript,
+    number_passages,
+    parse_lecture,
+    render_lecture,
+    render_question,
+    split_question,
+)
 
 SEGMENTS = [
     Segment(0, 2, "short one"),
@@ -62,3 +71,10 @@ def test_any_text_survives_the_prompt(texts):
     """No text of a recording, whatever it holds, adds or hides a passage."""
     passages = number_passages([Segment(i * 10, i * 10 + 5, text) for i, text in enumerate(texts)])
     assert [p.text for p in parse_lecture(render_lecture(passages))] == [p.text for p in passages]
+
+
+def test_a_question_behind_its_passages_reads_back():
+    """What stands before the question is told from it, and a question alone is all of the text."""
+    passages = number_passages(SEGMENTS)
+    assert split_question(render_question(passages, "Who made it?")) == (passages, "Who made it?")
+    assert split_question("Who made it?") == ([], "Who made it?")

@@ -58,6 +58,20 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextUse:
+    """What the model was given of the lecture: its recording, its whole transcript, or the passages that matter.
+
+    `tokens` is the length of the prompt as the model server counted it, else as it was planned. `limit` is the model's
+    context in tokens, None where there is none. `passages` is how many of the lecture's passages were in the prompt.
+    """
+
+    kind: Literal["audio", "transcript", "passages"]
+    tokens: int
+    limit: int | None
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """Where the time of a turn went, in milliseconds of a monotonic clock.
 
@@ -65,6 +79,7 @@ class Receipt:
     transcription). The rest are moments since the turn began, which is when the whole question had arrived:
     the model's first token, the first complete clause, its first audio (`first_audio_ms`), and the end.
     `tts_first_audio_ms` is how long the first clause took to become audio. None where a stage did not run.
+    `context` says what the model was given.
     """
 
     asr_ms: float | None = None
@@ -74,6 +89,7 @@ class Receipt:
     tts_first_audio_ms: float | None = None
     first_audio_ms: float | None = None
     total_ms: float = 0.0
+    context: ContextUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +149,13 @@ def decode(line: bytes | str) -> Event | None:
     if cls is Done:
         known["citations"] = tuple(_only(Citation, item) for item in known["citations"])
         known["usage"] = _only(Usage, known["usage"])
-        known["receipt"] = _only(Receipt, known["receipt"])
+        known["receipt"] = _receipt(known["receipt"])
     return cls(**known)
+
+
+def _receipt(data: dict) -> Receipt:
+    context = data.get("context")
+    return _only(Receipt, data | {"context": _only(ContextUse, context) if context else None})
 
 
 def _only(cls: type, data: dict):

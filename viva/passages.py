@@ -101,3 +101,14 @@ def parse_lecture(prompt: str) -> list[Passage]:
             number, m0, s0, m1, s1 = (int(group) for group in match.groups()[:5])
             passages.append(Passage(number, m0 * 60 + s0, m1 * 60 + s1, match[6]))
     return passages
+
+
+def render_question(passages: Iterable[Passage], question: str) -> str:
+    """A question behind the passages that go with it alone, where the whole lecture does not fit into the prompt."""
+    return f"{render_lecture(passages)}\n\n{question}"
+
+
+def split_question(prompt: str) -> tuple[list[Passage], str]:
+    """The inverse of `render_question`; without passages the question is all of it."""
+    passages = parse_lecture(prompt)
+    return (passages, prompt.rpartition("\n</lecture>")[2].strip()) if passages else ([], prompt)

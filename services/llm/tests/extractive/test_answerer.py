@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from viva.passages import Segment, number_passages, render_lecture
+from viva.passages import Segment, number_passages, render_lecture, render_question
 from viva_llm.extractive import Answerer
 from viva_llm.extractive.words import words_of
 
@@ -215,3 +215,15 @@ def test_takes_any_lecture_and_any_question(answerer, texts, question):
     answer = ask(answerer, question, texts=tuple(texts))
     assert answer.text
     assert len(answer.passages) <= 3
+
+
+def test_passages_that_come_with_the_question_are_answered_from(answerer):
+    """Of a lecture too long for the prompt, those before the question count like those in the system message."""
+    segments = [Segment(8.0 * at, 8.0 * at + 7.5, text) for at, text in enumerate(GLASS)]
+    passages = number_passages(segments)
+    messages = [
+        {"role": "system", "content": f"Answer from the lecture.\n{render_lecture(passages[:3])}"},
+        {"role": "user", "content": render_question(passages[10:13], "Who invented the float process?")},
+    ]
+    assert 13 in answerer.answer(messages).passages
+    assert answerer.answer([messages[0], {"role": "user", "content": "Who invented the float process?"}]).refused

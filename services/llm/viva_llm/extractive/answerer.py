@@ -28,7 +28,7 @@ from threading import Lock
 
 import numpy as np
 
-from viva.passages import parse_lecture
+from viva.passages import Passage, parse_lecture, split_question
 from viva_llm.extractive import phrasing
 from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.language import Language
@@ -74,18 +74,28 @@ class Answerer:
         self._lock = Lock()
 
     def answer(self, messages: list[dict]) -> Answer:
-        """Answers the last user message of an OpenAI chat from the lecture in its system message."""
-        return _Turn(messages, self._index(messages), self._language, self._weights).answer()
+        """Answers the last user message of an OpenAI chat from the lecture in its system message.
+
+        Passages of a long lecture may stand before the question, too (`viva.passages.render_question`).
+        """
+        asked = messages[-1:] if messages and messages[-1].get("role") == "user" else []
+        given, question = split_question("".join(map(text_of, asked)))
+        if given:
+            messages = [*messages[:-1], {"role": "user", "content": question}]
+        return _Turn(messages, self._index(messages, given), self._language, self._weights).answer()
 
     @property
     def cached_lectures(self) -> int:
         """How many lectures are held ready."""
         return len(self._indices)
 
-    def _index(self, messages: list[dict]) -> LectureIndex:
+    def _index(self, messages: list[dict], given: list[Passage]) -> LectureIndex:
         text = "\n".join(
             text_of(message) for message in messages if message.get("role") in ("system", "developer")
         )
+        if given:  # other ones with every question, so that keeping them would only displace whole lectures
+            by_number = {passage.number: passage for passage in (*parse_lecture(text), *given)}
+            return LectureIndex([by_number[number] for number in sorted(by_number)], self._language)
         with self._lock:
             if text in self._indices:
                 self._indices.move_to_end(text)
