@@ -40,12 +40,18 @@ def test_a_growing_transcript_changes_the_last_passage_only():
 
 
 def test_a_rendered_lecture_reads_back():
-    """What the orchestrator writes, the extractive answerer reads, to the second."""
-    passages = number_passages(SEGMENTS)
-    assert (
-        parse_lecture("Instructions with [1] 00:00-00:01 bait\n" + render_lecture(passages, title="A talk"))
-        == passages
-    )
+    """What the orchestrator writes, the extractive answerer reads: numbers, words and the minute."""
+    passages = number_passages([*SEGMENTS, Segment(45, 51, "later"), Segment(3605, 3611, "much later")])
+    found = parse_lecture("Instructions with [1] bait\n" + render_lecture(passages, title="A talk"))
+    assert [(p.number, p.text) for p in found] == [(p.number, p.text) for p in passages]
+    assert [p.start for p in found] == [0, 0, 0, 45, 3605]
+
+
+def test_a_time_stands_where_another_minute_begins():
+    """A time before every passage would double the tokens of a lecture."""
+    passages = [Passage(at + 1, at * 8.0, at * 8.0 + 7, "words") for at in range(20)]
+    lines = render_lecture(passages).split("\n")
+    assert [line for line in lines if line[0].isdigit()] == ["00:00", "00:24", "01:04", "02:00"]
 
 
 def test_a_transcript_cannot_speak_as_the_prompt():
@@ -76,5 +82,7 @@ def test_any_text_survives_the_prompt(texts):
 def test_a_question_behind_its_passages_reads_back():
     """What stands before the question is told from it, and a question alone is all of the text."""
     passages = number_passages(SEGMENTS)
-    assert split_question(render_question(passages, "Who made it?")) == (passages, "Who made it?")
+    found, question = split_question(render_question(passages, "Who made it?"))
+    assert [p.text for p in found] == [p.text for p in passages]
+    assert question == "Who made it?"
     assert split_question("Who made it?") == ([], "Who made it?")

@@ -76,30 +76,54 @@ def clock(seconds: float) -> str:
     return f"{whole // 60:02d}:{whole % 60:02d}"
 
 
+# A time in front of every passage would take as many tokens of a model as the words of the lecture.
+CLOCK_EVERY_S = 60.0
+# What only announces the subject ends about here, which is marked for the extractive answerer.
+OPENING_S = 20.0
+
+
 def render_lecture(passages: Iterable[Passage], *, title: str | None = None) -> str:
-    """The lecture as it stands in the prompt: byte-identical from turn to turn for the same passages."""
+    """The lecture as it stands in the prompt: byte-identical from turn to turn for the same passages.
+
+    The time stands on a line of its own where another minute begins.
+    """
     lines = ["<lecture>"]
     if title:
         lines.append(f"Title: {clean_transcript(title)}")
-    lines += [f"[{p.number}] {clock(p.start)}-{clock(p.end)} {p.text}" for p in passages]
+    minute = None
+    for passage in passages:
+        if (now := _minute(passage.start)) != minute:
+            lines.append(clock(passage.start))
+            minute = now
+        lines.append(f"[{passage.number}] {passage.text}")
     lines.append("</lecture>")
     return "\n".join(lines)
 
 
-_PASSAGE_LINE = re.compile(r"^\[(\d+)\] (\d{2,}):(\d\d)-(\d{2,}):(\d\d) (.+)$")
+def _minute(start_s: float) -> float:
+    return -1.0 if start_s < OPENING_S else start_s // CLOCK_EVERY_S
+
+
+_PASSAGE_LINE = re.compile(r"^\[(\d+)\] (.+)$")
+_CLOCK_LINE = re.compile(r"^(\d{2,}):(\d\d)$")
 
 
 def parse_lecture(prompt: str) -> list[Passage]:
-    """The passages in a prompt written with `render_lecture`; times are whole seconds. Empty if there is none."""
+    """The passages in a prompt written with `render_lecture`, empty if there is none.
+
+    Their `start` and `end` are both the time that stands last before them, in whole seconds.
+    """
     start = prompt.rfind("<lecture>\n")
     end = prompt.find("\n</lecture>", start)
     if start < 0 or end < 0:
         return []
     passages = []
+    now_s = 0
     for line in prompt[start:end].split("\n"):
         if match := _PASSAGE_LINE.match(line):
-            number, m0, s0, m1, s1 = (int(group) for group in match.groups()[:5])
-            passages.append(Passage(number, m0 * 60 + s0, m1 * 60 + s1, match[6]))
+            passages.append(Passage(int(match[1]), now_s, now_s, match[2]))
+        elif match := _CLOCK_LINE.match(line):
+            now_s = int(match[1]) * 60 + int(match[2])
     return passages
 
 
