@@ -132,6 +132,17 @@ def test_dashboards_use_the_namespace_and_source_that_are_chosen():
                 assert 'namespace="$namespace"' in target["expr"], panel["title"]
 
 
+def test_the_choices_of_a_dashboard_come_from_a_metric_that_is_there(known: dict[str, set[str]]):
+    """label_values(METRIC, LABEL) fills the list of namespaces."""
+    for path in (CHART / "files" / "dashboards").glob("*.json"):
+        chosen = [
+            each["query"] for each in json.loads(path.read_text())["templating"]["list"] if each["type"] == "query"
+        ]
+        asked = [re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", query) for query in chosen]
+        assert asked
+        assert all(found[1] in known and found[2] in TARGET_LABELS for found in asked), chosen
+
+
 def test_every_alert_has_a_runbook_that_is_there():
     """A link into a document of this repository, to a heading of its own."""
     (rules,) = render(EVERYTHING).kind("PrometheusRule")
