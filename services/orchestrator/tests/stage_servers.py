@@ -29,6 +29,8 @@ class StageServers:
     paused: asyncio.Event = field(default_factory=asyncio.Event)  # set when it waits
     left: asyncio.Event = field(default_factory=asyncio.Event)  # set when its client went away meanwhile
     prompts: list[list[dict]] = field(default_factory=list)
+    cache_keys: list[str] = field(default_factory=list)
+    read_ahead: list[list[dict]] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
     request_ids: set[str] = field(default_factory=set)
 
@@ -44,7 +46,12 @@ class StageServers:
     async def chat(self, request: web.Request) -> web.StreamResponse:
         if failure := self._failure("llm", request):
             return failure
-        self.prompts.append((await request.json())["messages"])
+        body = await request.json()
+        if body.get("max_tokens") == 1:
+            self.read_ahead.append(body["messages"])
+            return web.json_response({"choices": []})
+        self.prompts.append(body["messages"])
+        self.cache_keys.append(body.get("prompt_cache_key"))
         headers = {"Content-Type": "text/event-stream"} | (
             {"X-Viva-Degraded": self.degraded} if self.degraded else {}
         )

@@ -15,6 +15,7 @@ from viva.errors import Conflict, InvalidRequest, NotFound, Overloaded, StageUna
 from viva.passages import Segment
 from viva.service.metrics import ServiceMetrics
 from viva.service.upstream import client_session
+from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.lectures.model import Transcript
 from viva_orchestrator.metrics import TurnMetrics
 from viva_orchestrator.objects import ObjectStore
@@ -51,8 +52,11 @@ async def turns_on(servers: StageServers, redis_client, tmp_path, **changes):
     metrics = ServiceMetrics()
     sessions = Sessions(redis_client, ObjectStore.open(str(tmp_path)), expiry_s=60)
     async with client_session() as session, Decoder() as decoder:
-        parts = TurnParts(settings, Stages(settings, session), sessions, OneLecture(), decoder)
+        stages = Stages(settings, session)
+        planner = Planner(settings, stages.llm, ObjectStore.open(str(tmp_path)))
+        parts = TurnParts(settings, stages, sessions, OneLecture(), decoder, planner)
         yield Turns(settings, parts, TurnMetrics(metrics)), parts, metrics
+        await planner.close()
 
 
 @pytest.fixture

@@ -12,9 +12,11 @@ from viva.service.app import service_app
 from viva.service.body import JSONLimit
 from viva.service.metrics import ServiceMetrics
 from viva.service.upstream import client_session
+from viva_orchestrator.context.planner import Planner
+from viva_orchestrator.context.warming import Warmer
 from viva_orchestrator.idempotency import Idempotency
 from viva_orchestrator.lectures import Lectures
-from viva_orchestrator.metrics import TurnMetrics
+from viva_orchestrator.metrics import ContextMetrics, TurnMetrics
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.routes import health, lectures, sessions, stages, turns
 from viva_orchestrator.sessions import Sessions
@@ -38,7 +40,7 @@ Errors are JSON: `{"error": {"code", "message", "type", "param", "retryable", "r
 def create_app(settings: Settings) -> FastAPI:
     """The app; nothing is opened before its lifespan begins."""
     metrics = ServiceMetrics()
-    turn_metrics = TurnMetrics(metrics)
+    turn_metrics, context_metrics = TurnMetrics(metrics), ContextMetrics(metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -56,7 +58,13 @@ def create_app(settings: Settings) -> FastAPI:
                 redis, objects, app.state.stages.asr, decoder, settings, registry=metrics.registry
             )
             app.state.idempotency = Idempotency(redis, longest_turn_s=settings.turn_deadline_s)
-            parts = TurnParts(settings, app.state.stages, app.state.sessions, app.state.lectures, decoder)
+            planner = Planner(settings, app.state.stages.llm, objects)
+            stack.push_async_callback(planner.close)
+            app.state.warmer = Warmer(planner, app.state.stages, context_metrics, enabled=settings.context_warm)
+            stack.push_async_callback(app.state.warmer.close)
+            parts = TurnParts(
+                settings, app.state.stages, app.state.sessions, app.state.lectures, decoder, planner
+            )
             app.state.turns = Turns(settings, parts, turn_metrics)
             await app.state.lectures.start()
             stack.push_async_callback(app.state.lectures.close)

@@ -12,6 +12,20 @@ _STAGES = {
     "tts_first_audio_ms": "tts_first_audio",
 }
 
+# Tokens, doubling: a short question without a lecture to the longest context of today.
+TOKEN_BUCKETS = tuple(float(256 << power) for power in range(11))
+
+
+class ContextMetrics:
+    """Lectures read ahead."""
+
+    def __init__(self, metrics: ServiceMetrics) -> None:
+        self.warmings = metrics.counter(
+            "viva_context_warmings_total",
+            "Lectures to be read ahead, by what came of it: done, failed, skipped",
+            ("outcome",),
+        )
+
 
 class TurnMetrics:
     """Turns by outcome, their stage times, and how many are being answered."""
@@ -34,6 +48,12 @@ class TurnMetrics:
         self.stage_seconds = metrics.histogram(
             "viva_stage_seconds", "Time of each stage of a turn, as in its receipt", ("stage",)
         )
+        self.contexts = metrics.counter(
+            "viva_context_total", "Answers by what the model was given: audio, transcript or passages", ("kind",)
+        )
+        self.prompt_tokens = metrics.histogram(
+            "viva_prompt_tokens", "Tokens of the prompts, as counted by the model or planned", ("kind",), TOKEN_BUCKETS
+        )
 
     def observe(self, receipt: Receipt, outcome: str, transport: str, degraded: list[str]) -> None:
         """Counts one ended turn."""
@@ -42,6 +62,9 @@ class TurnMetrics:
             self.turn_seconds.labels(transport).observe(receipt.total_ms / 1000)
         if receipt.first_audio_ms is not None:
             self.first_audio.labels(transport).observe(receipt.first_audio_ms / 1000)
+        if (context := receipt.context) is not None:
+            self.contexts.labels(context.kind).inc()
+            self.prompt_tokens.labels(context.kind).observe(context.tokens)
         for name, stage in _STAGES.items():
             if (ms := getattr(receipt, name)) is not None:
                 self.stage_seconds.labels(stage).observe(ms / 1000)

@@ -152,6 +152,13 @@ class ObjectStore:
         with self._boundary("sign"):
             return await obstore.sign_async(self._store, "PUT", key, timedelta(seconds=expires_in_s))
 
+    async def presigned_get(self, key: str, expires_in_s: float) -> str | None:
+        """A URL at which anyone may GET this object until it expires, or None where the store is a folder."""
+        if not isinstance(self._store, S3Store):
+            return None
+        with self._boundary("sign"):
+            return await obstore.sign_async(self._store, "GET", key, timedelta(seconds=expires_in_s))
+
     async def check(self) -> None:
         """Raise `StageUnavailable` unless the store answers."""
         with self._boundary("check"):

@@ -18,6 +18,9 @@ from viva_orchestrator.settings import Settings
 
 T = TypeVar("T")
 
+# {"role", "content"} of the OpenAI API; the content is text, or a list of parts.
+Message = dict[str, object]
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerChunk:
@@ -72,7 +75,7 @@ class Stages:
         return await _once_more(ask)
 
     async def answer(
-        self, messages: list[dict[str, str]], *, lecture_id: str, session_id: str
+        self, messages: list[Message], *, lecture_id: str | None, session_id: str
     ) -> AsyncIterator[AnswerStart | AnswerChunk | AnswerEnd]:
         """The model's answer. Raises StageUnavailable when the stream breaks off or ends without its finish mark.
 
@@ -85,8 +88,9 @@ class Stages:
             "stream_options": {"include_usage": True},
             "max_tokens": self._settings.answer_max_tokens,
             "temperature": 0.2,
+            "prompt_cache_key": f"lecture:{lecture_id}" if lecture_id else f"session:{session_id}",
         }
-        headers = {"X-Viva-Lecture": lecture_id, "X-Viva-Session": session_id}
+        headers = {"X-Viva-Session": session_id} | ({"X-Viva-Lecture": lecture_id} if lecture_id else {})
         reader = _AnswerReader()
         async with self.llm.open("POST", "/v1/chat/completions", json=body, headers=headers) as response:
             yield AnswerStart(response.headers.get("X-Viva-Degraded"))
@@ -98,6 +102,19 @@ class Stages:
         if not reader.finished:
             raise _broken_off()
         yield AnswerEnd(reader.usage)
+
+    async def read_ahead(self, messages: list[Message], *, lecture_id: str) -> None:
+        """Has the model that answers about a lecture read what its prompts begin with; nothing stands in for it."""
+        body = {
+            "model": self._settings.llm_model,
+            # Some chat templates refuse a prompt that asks nothing.
+            "messages": [*messages, {"role": "user", "content": "?"}],
+            "max_tokens": 1,
+            "temperature": 0,
+            "prompt_cache_key": f"lecture:{lecture_id}",
+        }
+        headers = {"X-Viva-Lecture": lecture_id, "X-Viva-Fallback": "none"}
+        await self.llm.read("POST", "/v1/chat/completions", json=body, headers=headers)
 
     async def speak(self, text: str, *, voice: str, audio_format: str) -> bytes:
         """One sentence as an audio file in `audio_format`."""

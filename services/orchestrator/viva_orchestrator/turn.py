@@ -18,7 +18,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -27,7 +27,9 @@ from viva.audio import AudioLimits, Decoder
 from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable, VivaError
 from viva.text import CitationParser, SentenceSplitter, without_marks
 from viva.text.speakable import speakable
-from viva_orchestrator.context import Context
+from viva_orchestrator.asking import ask
+from viva_orchestrator.context.context import Context
+from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.lectures.model import Transcript
 from viva_orchestrator.sessions import PastTurn, Session, Sessions
@@ -72,6 +74,7 @@ class TurnParts:
     sessions: Sessions
     lectures: Lectures
     decoder: Decoder
+    planner: Planner
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ class Turn:
     answer: str = ""  # without citation marks, for people
     cited: dict[int, None] = field(default_factory=dict)  # passage numbers, in the order of their first mention
     usage: events.Usage = field(default_factory=events.Usage)
+    context: events.ContextUse | None = None  # what the model was given, once it was asked
 
     async def answer_question(self) -> None:
         """The whole way of one question."""
@@ -156,8 +160,8 @@ class Turn:
             raise Conflict("This lecture could not be transcribed; upload it again.", code="lecture_failed")
         if transcript.status != "ready":
             self.degraded.append("lecture:partial")
-        # An hour of lecture takes milliseconds to number and to render: now, while the question is being heard.
-        context = Context(transcript, session.turns)
+        # What of the lecture the model gets is counted and chosen now, while the question is being heard.
+        context = await self.parts.planner.plan(transcript, session.turns)
         return _Recalled(session, transcript, context, (time.monotonic() - started) * 1000)
 
     async def recall_session(self) -> Session:
@@ -217,14 +221,12 @@ class Turn:
         if not transcript.segments:
             yield _nothing_heard(transcript)
             return
-        answer = self.parts.stages.answer(
-            recalled.context.messages(question),
-            lecture_id=transcript.lecture_id,
-            session_id=recalled.session.session_id,
-        )
+        answer = ask(self.parts.stages, recalled.context, question, session_id=recalled.session.session_id)
         async with aclosing(answer):
             async for item in answer:
                 match item:
+                    case events.ContextUse():
+                        self.context = item
                     case AnswerStart(degraded=str(name)):
                         self.degraded.append(name)
                     case AnswerChunk(text=text):
@@ -233,6 +235,8 @@ class Turn:
                         yield text
                     case AnswerEnd(usage=usage):
                         self.usage = usage
+                        if usage.prompt_tokens:
+                            self.context = replace(self.context, tokens=usage.prompt_tokens)
         if not self.raw_answer.strip():
             raise StageUnavailable("llm", "The model gave an empty answer; ask again.", code="llm_empty")
         if transcript.status != "ready":
@@ -325,9 +329,8 @@ class Turn:
     def receipt(self) -> events.Receipt:
         """Where the time went so far, to a tenth of a millisecond."""
         total = (time.monotonic() - self.started) * 1000
-        return events.Receipt(
-            **{name: round(ms, 1) for name, ms in self.times.items()}, total_ms=round(total, 1)
-        )
+        times = {name: round(ms, 1) for name, ms in self.times.items()}
+        return events.Receipt(**times, total_ms=round(total, 1), context=self.context)
 
 
 def _partial_note(transcript: Transcript) -> str:

@@ -83,7 +83,8 @@ async def open_session(request: Request, body: OpenSession | None = None) -> Ope
     sessions, lectures = _parts(request)
     lecture_id = body.lecture_id if body else None
     if lecture_id is not None:
-        await lectures.transcript(lecture_id)  # raises NotFound now rather than at the first question
+        # Raises NotFound now rather than at the first question.
+        request.app.state.warmer.warm(await lectures.transcript(lecture_id))
     session = await sessions.open(lecture_id)
     expires_at = time.time() + request.app.state.settings.session_expiry_s
     return OpenedSession(
