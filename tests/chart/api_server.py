@@ -67,7 +67,7 @@ class ApiServer:
         self.resources = tuple(resources)
         self.version = version
         self.objects: dict[str, dict] = {}
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"api": self}))
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True).start()
@@ -135,49 +135,49 @@ class ApiServer:
         return 200 if old else 201, manifest
 
 
-def _handler_of(api: ApiServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # an answer goes out in one piece: in two, each would wait for an acknowledgement
+class _Handler(BaseHTTPRequestHandler):
+    """HTTP around an ApiServer, which a subclass names."""
 
-        def log_message(self, *_arguments: object) -> None:
-            pass
+    api: ApiServer
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer goes out in one piece: in two, each would wait for an acknowledgement
 
-        def do_GET(self) -> None:
-            path = urlsplit(self.path).path
-            found = api.discovery(path) or api.objects.get(path) or api.list_below(path)
-            self._answer(*((200, found) if found else (404, _refusal(404, "NotFound", f"{path} not found"))))
+    def log_message(self, *_arguments: object) -> None:
+        pass
 
-        def do_PATCH(self) -> None:
-            self._write(urlsplit(self.path).path)
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        found = self.api.discovery(path) or self.api.objects.get(path) or self.api.list_below(path)
+        self._answer(*((200, found) if found else (404, _refusal(404, "NotFound", f"{path} not found"))))
 
-        do_PUT = do_PATCH
+    def do_PATCH(self) -> None:
+        self._write(urlsplit(self.path).path, self._body())
 
-        def do_POST(self) -> None:
-            manifest = self._body()
-            self._write(f"{urlsplit(self.path).path}/{manifest['metadata']['name']}", manifest)
+    do_PUT = do_PATCH
 
-        def do_DELETE(self) -> None:
-            self._body()
-            gone = api.objects.pop(urlsplit(self.path).path, None)
-            self._answer(*((200, gone) if gone else (404, _refusal(404, "NotFound", "not found"))))
+    def do_POST(self) -> None:
+        manifest = self._body()
+        self._write(f"{urlsplit(self.path).path}/{manifest['metadata']['name']}", manifest)
 
-        def _write(self, path: str, manifest: dict | None = None) -> None:
-            dry = "dryRun" in parse_qs(urlsplit(self.path).query)
-            self._answer(*api.write(path, manifest or self._body(), dry=dry))
+    def do_DELETE(self) -> None:
+        self._body()
+        gone = self.api.objects.pop(urlsplit(self.path).path, None)
+        self._answer(*((200, gone) if gone else (404, _refusal(404, "NotFound", "not found"))))
 
-        def _body(self) -> dict:
-            return yaml.safe_load(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+    def _write(self, path: str, manifest: dict) -> None:
+        dry = "dryRun" in parse_qs(urlsplit(self.path).query)
+        self._answer(*self.api.write(path, manifest, dry=dry))
 
-        def _answer(self, status: int, body: dict) -> None:
-            payload = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(payload)))
-            self.end_headers()
-            self.wfile.write(payload)
+    def _body(self) -> dict:
+        return yaml.safe_load(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
 
-    return Handler
+    def _answer(self, status: int, body: dict) -> None:
+        payload = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
 
 
 def _folder(api_version: str) -> str:
