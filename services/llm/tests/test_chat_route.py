@@ -183,7 +183,7 @@ async def test_the_openai_sdk_is_a_client(serve):
         chunks = [chunk async for chunk in stream]
         assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == FAST["fake_text"]
         assert chunks[-1].usage.completion_tokens == 5
-        assert {model.id async for model in sdk.models.list()} == {"viva", "fake"}
+        assert {model.id async for model in sdk.models.list()} == {"viva", "default", "fake"}
         with pytest.raises(openai.NotFoundError):
             await sdk.chat.completions.create(model="gpt-4", messages=messages)
 

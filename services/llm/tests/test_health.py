@@ -1,9 +1,13 @@
-"""What is remembered of a backend."""
+"""What is remembered of a replica."""
 
 import pytest
 
 from viva_llm.failure import Failure, Reason
 from viva_llm.health import Health
+
+LATE = Failure(Reason.TIMEOUT, "late")
+ERROR = Failure(Reason.SERVER_ERROR, "it failed (HTTP 500)")
+REFUSED = Failure(Reason.CONNECT, "no connection to it")
 
 
 class Clock:
@@ -15,58 +19,126 @@ class Clock:
         return self.now
 
 
-def test_nothing_is_known_at_first():
-    """A backend that nobody has heard of neither serves nor fails."""
-    health = Health(10, Clock())
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of the record."""
+    return Clock()
+
+
+@pytest.fixture
+def health(clock) -> Health:
+    """A record that ejects for 10 s, after three failures in a row."""
+    return Health(10, 3, clock)
+
+
+def test_nothing_is_known_at_first(health):
+    """A replica that nobody has heard of neither serves nor fails, and may be asked."""
     assert health.serving is None
-    assert not health.resting
+    assert health.available
     assert health.body()["first_token_ms_p50"] is None
 
 
-def test_timeout_rests_for_its_time():
-    """A timeout puts a backend to rest, and a good probe does not end that; time does."""
-    clock = Clock()
-    health = Health(10, clock)
-    health.failed(Failure(Reason.TIMEOUT, "late"))
+def test_timeout_ejects_for_its_time(health, clock):
+    """A timeout ejects at once, and a good probe does not end that; time does."""
+    health.failed(LATE)
     health.probed()
-    assert health.resting
+    assert (health.state, health.available) == ("ejected", False)
     clock.now += 10
-    assert not health.resting
+    assert (health.state, health.available) == ("half_open", True)
 
 
-def test_answer_ends_a_rest():
-    """A backend that answers after all is as good as new."""
-    health = Health(10, Clock())
-    health.failed(Failure(Reason.TIMEOUT, "late"))
+def test_one_request_at_a_time_tries_a_half_open_replica(health, clock):
+    """While one request is on trial others go elsewhere; when it is over without a result the next may try."""
+    health.failed(LATE)
+    clock.now += 10
+    health.asked()
+    assert not health.available
+    health.released()
+    assert health.available
+
+
+def test_success_of_the_trial_closes_the_matter(health, clock):
+    """A replica that answers is as good as new: another single error does not eject it."""
+    health.failed(LATE)
+    clock.now += 10
+    health.asked()
     health.answered(0.25)
-    assert not health.resting
-    assert health.serving
+    assert health.state == "up"
     assert health.body()["first_token_ms_last"] == 250.0
+    health.failed(ERROR)
+    assert health.available
 
 
-@pytest.mark.parametrize("reason", [r for r in Reason if r is not Reason.TIMEOUT])
-def test_other_failures_do_not_rest(reason):
-    """What fails at once is tried again each time."""
-    health = Health(10, Clock())
-    health.failed(Failure(reason, "no"))
-    assert not health.resting
+def test_failure_of_the_trial_ejects_for_twice_as_long(health, clock):
+    """Each ejection lasts twice as long as the one before, up to eight times."""
+    for lasts_s in (10, 20, 40, 80, 80):
+        health.asked()
+        health.failed(LATE if lasts_s == 10 else ERROR)
+        clock.now += lasts_s - 1
+        assert health.state == "ejected"
+        clock.now += 1
+        assert health.state == "half_open"
 
 
-@pytest.mark.parametrize("reason", [Reason.CONTEXT_TOO_LONG, Reason.CANNOT_HEAR, Reason.CLIENT_FAULT])
-def test_faults_of_a_request_are_not_the_backends(reason):
-    """A request that is too long says nothing about the backend's health."""
-    health = Health(10, Clock())
+@pytest.mark.parametrize("reason", [Reason.CONNECT, Reason.SERVER_ERROR, Reason.BAD_STREAM, Reason.REFUSED])
+def test_failures_in_a_row_eject(health, reason):
+    """What fails at once is tried again, but not for ever."""
+    for expected in (True, True, False):
+        health.failed(Failure(reason, "no"))
+        assert health.available is expected
+
+
+def test_success_between_failures_ends_the_row(health):
+    """Only failures without a success between them count together."""
+    for _ in range(4):
+        health.failed(ERROR)
+        health.failed(ERROR)
+        health.answered(0.1)
+    assert health.available
+
+
+def test_requests_that_were_under_way_do_not_lengthen_an_ejection(health, clock):
+    """Ten requests that hang together are one event."""
+    for _ in range(10):
+        health.failed(LATE)
+    clock.now += 10
+    assert health.state == "half_open"
+
+
+def test_failed_probe_sends_others_first_until_one_succeeds(health):
+    """A server that does not answer its probes is not asked while others are there."""
+    health.probe_failed(REFUSED)
+    assert (health.state, health.available, health.serving) == ("unreachable", False, False)
     health.probed()
-    health.failed(Failure(reason, "no"))
+    assert (health.state, health.available, health.serving) == ("up", True, True)
+
+
+def test_server_that_is_back_is_tried_at_once(health):
+    """A rest for refused connections ends with the first good probe, which shows that they are not refused."""
+    for _ in range(3):
+        health.failed(REFUSED)
+    assert health.state == "ejected"
+    health.probed()
+    assert health.state == "half_open"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [Reason.CONTEXT_TOO_LONG, Reason.CANNOT_HEAR, Reason.CLIENT_FAULT, Reason.NOT_SUPPORTED, Reason.NO_REPLICA],
+)
+def test_faults_of_a_request_are_not_the_replicas(health, reason):
+    """A request that is too long says nothing about the replica's health, however often it is made."""
+    health.probed()
+    for _ in range(9):
+        health.failed(Failure(reason, "no"))
     assert health.serving
+    assert health.available
     assert health.body()["last_error"] is None
 
 
-def test_last_error_and_its_age_are_told():
+def test_last_error_and_its_age_are_told(health, clock):
     """The record has our sentence about the last failure and how long ago it was."""
-    clock = Clock()
-    health = Health(10, clock)
-    health.failed(Failure(Reason.SERVER_ERROR, "it failed (HTTP 500)"))
+    health.failed(ERROR)
     clock.now += 3
     assert (health.serving, health.body()["last_error"], health.body()["last_error_age_s"]) == (
         False,

@@ -74,7 +74,7 @@ async def test_models_are_listed_and_found(serve):
     """The list of models holds `viva` and each backend's own; each can be asked for by itself."""
     client = await serve(backends="openai:http://127.0.0.1:9/v1|org/model,extractive")
     listed = [model["id"] for model in (await client.get("/v1/models")).json()["data"]]
-    assert listed == ["viva", "org/model", "extractive"]
+    assert listed == ["viva", "default", "org/model", "extractive"]
     for name in listed:
         assert (await client.get(f"/v1/models/{name}")).json()["id"] == name
     assert (await client.get("/v1/models/nope")).status_code == 404

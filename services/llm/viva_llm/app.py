@@ -9,31 +9,29 @@ from fastapi import FastAPI
 from viva.service.admission import Admission
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
-from viva_llm.engine import choose, make_backends
 from viva_llm.metrics import LLMMetrics
-from viva_llm.roster import Roster
+from viva_llm.policy_watch import PolicyWatch, first_policy
+from viva_llm.replica_metrics import ReplicaMetrics
+from viva_llm.router import Router
 from viva_llm.routes import chat, models, status
 from viva_llm.service import LLMService
 from viva_llm.settings import LLMSettings
 
-_DESCRIPTION = "OpenAI's chat API in front of an ordered list of backends; the next one answers when one cannot."
+_DESCRIPTION = "OpenAI's API in front of model servers: names for routes, sticky replicas, the next one when one fails."
 
 
 def create_app(settings: LLMSettings) -> FastAPI:
     """The app, which opens its backends in its lifespan. Raises EngineUnavailable when one cannot be loaded."""
     metrics = ServiceMetrics()
     llm_metrics = LLMMetrics(metrics)
-    specs, why = choose(settings)
-    roster = Roster(
-        make_backends(specs, settings),
-        rest_s=settings.rest_s,
-        probe_interval_s=settings.probe_interval_s,
-        probe_timeout_s=settings.probe_timeout_s,
-    )
+    policy, why = first_policy(settings)
+    router = Router(policy, settings)
+    metrics.registry.register(ReplicaMetrics(router))
     app = service_app("Viva llm", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready)
     app.state.llm = LLMService(
         settings=settings,
-        roster=roster,
+        router=router,
+        policy=PolicyWatch(settings.routes_file, settings, router, llm_metrics),
         admission=Admission(
             settings.max_active,
             llm_metrics.active,
@@ -50,15 +48,17 @@ def create_app(settings: LLMSettings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: LLMService = app.state.llm
-    await service.roster.start()
-    in_use = service.roster.in_use
-    structlog.get_logger().info("backends", why=service.why, in_use=in_use.name, model=in_use.backend.model)
+    await service.router.start()
+    await service.policy.start()
+    in_use = service.router.in_use
+    structlog.get_logger().info("backends", why=service.why, in_use=in_use.backend.name, model=in_use.shown_model)
     try:
         yield
     finally:
-        await service.roster.close()
+        await service.policy.close()
+        await service.router.close()
 
 
 async def _not_ready(app: FastAPI) -> str | None:
-    roster = app.state.llm.roster
-    return None if roster.ready else f"no backend can serve: {roster.members[0].health.last_error}"
+    router = app.state.llm.router
+    return None if router.ready else f"no backend can serve: {router.default[0].backend.problem}"

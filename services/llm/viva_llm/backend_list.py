@@ -84,14 +84,14 @@ def parse_pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-def check_keys(specs: tuple[BackendSpec, ...], single: bool, named: set[str]) -> None:
+def check_keys(openai: list[str], single: bool, named: set[str]) -> None:
     """Stops a key from going to the wrong server. Raises ValueError with a sentence.
 
-    `single` says whether VIVA_LLM_API_KEY is set, `named` holds the backends that VIVA_LLM_API_KEYS has keys for.
+    `openai` are the names of the openai backends; `single` says whether VIVA_LLM_API_KEY is set; `named` holds the
+    backends that VIVA_LLM_API_KEYS has keys for.
     """
-    openai = [spec.name for spec in specs if spec.kind == "openai"]
     if unknown := sorted(named - set(openai)):
-        raise ValueError(f"VIVA_LLM_API_KEYS has a key for {unknown[0]!r}, which is no openai backend of the list")
+        raise ValueError(f"VIVA_LLM_API_KEYS has a key for {unknown[0]!r}, which is no openai backend")
     keyless = [name for name in openai if name not in named]
     if single and len(openai) > 1 and keyless:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What a backend is asked: one validated chat, the same for every backend."""
+"""What an engine is asked: one validated chat, or a text to go on with, the same for every engine."""
 
 from dataclasses import dataclass
 
@@ -52,8 +52,28 @@ class Chat:
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     user: str | None = None
+    is_prompt = False
 
     @property
     def has_audio(self) -> bool:
         """Whether only a backend that hears can answer."""
         return any(message.has_audio for message in self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One request to go on with a text, without roles or a chat template."""
+
+    text: str
+    sampling: Sampling = Sampling()
+    user: str | None = None
+    is_prompt = True
+    has_audio = False
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The text as the only message, for engines to which it is all the same."""
+        return (Message("user", self.text),)
+
+
+Asked = Chat | Prompt

@@ -6,7 +6,7 @@ looks at another library's errors.
 
 from enum import StrEnum
 
-from viva.errors import DeadlineExceeded, InvalidRequest, RateLimited, StageUnavailable, VivaError
+from viva.errors import DeadlineExceeded, InvalidRequest, NotFound, RateLimited, StageUnavailable, VivaError
 
 
 class Reason(StrEnum):
@@ -22,6 +22,8 @@ class Reason(StrEnum):
     CLIENT_FAULT = "client_fault"  # HTTP 400, 413 or 422; or it lacks a parameter or a role that another backend has
     BAD_STREAM = "bad_stream"  # not a stream of chat chunks, or it ended without its finish mark
     EMPTY = "empty"  # the stream ended, but nothing was said
+    NO_REPLICA = "no_replica"  # the backend has none at the moment
+    NOT_SUPPORTED = "not_supported"  # the server has no such endpoint
     BROKEN = "broken"  # a defect of ours
 
 
@@ -36,11 +38,14 @@ class Failure(Exception):
 
 
 def as_error(failures: list[Failure]) -> VivaError:
-    """The error for the client after every backend of its list failed, in order; the list is not empty.
+    """The error for the client after every route failed, in order; the list is not empty.
 
     What the client can mend goes before what the operator must mend: an error that says "shorten it" is of
     more use than "try again".
     """
+    failures = [failure for failure in failures if failure.reason is not Reason.NOT_SUPPORTED]
+    if not failures:
+        return NotFound("No model server behind this name has this endpoint.", code="not_supported")
     for failure in failures:
         if failure.reason is Reason.CLIENT_FAULT:
             return InvalidRequest("The model server refused the request as invalid.", code="model_refused_request")

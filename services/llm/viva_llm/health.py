@@ -1,4 +1,4 @@
-"""What is known of a backend from its answers and probes: whether it serves, its last error, its latency."""
+"""What is known of a replica from its answers and probes: whether it may be asked, its last error, its latency."""
 
 import time
 from collections import deque
@@ -7,57 +7,108 @@ from statistics import median
 
 from viva_llm.failure import Failure, Reason
 
-# Reasons that say something about this one request, not about the backend.
-_NOT_ITS_FAULT = frozenset({Reason.CONTEXT_TOO_LONG, Reason.CANNOT_HEAR, Reason.CLIENT_FAULT})
+# Reasons that say something about this one request, not about the replica.
+_NOT_ITS_FAULT = frozenset(
+    {Reason.CONTEXT_TOO_LONG, Reason.CANNOT_HEAR, Reason.CLIENT_FAULT, Reason.NOT_SUPPORTED, Reason.NO_REPLICA}
+)
+_MAX_REST_FACTOR = 8
 
 
 class Health:
-    """The record of one backend.
+    """The record of one replica.
 
-    Only a timeout puts a backend to rest: it is the one failure that costs every question its whole deadline.
-    A refused connection or a 500 is told at once, so such a backend is simply tried again each time.
+    A timeout ejects it at once: it is the one failure that costs a question its whole deadline. What fails quickly
+    ejects after `eject_after` failures in a row. An ejection lasts `rest_s` seconds, twice as long each time until
+    something succeeds; then one request is let through, and its success or failure decides.
     """
 
-    def __init__(self, rest_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rest_s: float, eject_after: int = 3, clock: Callable[[], float] = time.monotonic) -> None:
         self._rest_s = rest_s
+        self._eject_after = eject_after
         self._clock = clock
         self._rests_until = 0.0
+        self._ejections = 0
+        self._ejected_unheard = False
+        self._failures = 0
+        self._reachable = True
+        self._on_trial = False
         self._failed_at: float | None = None
         self._first_tokens_s: deque[float] = deque(maxlen=64)
         self.serving: bool | None = None
-        """None before anything was heard of the backend."""
+        """Whether the last thing that was heard was good; None before anything was."""
         self.last_error = ""
 
     @property
-    def resting(self) -> bool:
-        """Whether others should be tried first."""
-        return self._clock() < self._rests_until
+    def state(self) -> str:
+        """`up`, `unreachable` (it fails its probes), `ejected`, or `half_open` (one request may try it)."""
+        if self._clock() < self._rests_until:
+            return "ejected"
+        if not self._reachable:
+            return "unreachable"
+        return "half_open" if self._ejections else "up"
 
-    def answered(self, first_token_s: float) -> None:
-        """It gave a first token after that many seconds."""
+    @property
+    def available(self) -> bool:
+        """Whether it may be asked now; others go first as long as it may not."""
+        state = self.state
+        return state == "up" or (state == "half_open" and not self._on_trial)
+
+    def asked(self) -> None:
+        """A request goes to it."""
+        if self.state == "half_open":
+            self._on_trial = True
+
+    def released(self) -> None:
+        """That request is over, whether or not anything was learned from it."""
+        self._on_trial = False
+
+    def answered(self, first_token_s: float | None = None) -> None:
+        """It answered, its first token after that many seconds."""
         self.serving = True
-        self._rests_until = 0.0
-        self._first_tokens_s.append(first_token_s)
+        self._reachable = True
+        self._rests_until, self._ejections, self._failures, self._on_trial = 0.0, 0, 0, False
+        if first_token_s is not None:
+            self._first_tokens_s.append(first_token_s)
 
     def probed(self) -> None:
-        """It said that it could serve. That does not end a rest: a hung model server still lists its models."""
+        """It said that it could serve. That does not end the rest after a timeout or an error, since a server with a
+        dead engine still lists its models; it does end the rest of a server that could not be reached at all."""
         self.serving = True
+        self._reachable = True
+        if self._ejected_unheard:
+            self._rests_until = 0.0
 
-    def failed(self, failure: Failure) -> None:
-        """An answer or a probe failed."""
+    def probe_failed(self, failure: Failure) -> None:
+        """A probe failed: others go first until one succeeds."""
+        self._reachable = False
+        self.failed(failure, eject=False)
+
+    def failed(self, failure: Failure, *, eject: bool = True) -> None:
+        """An answer failed."""
+        self._on_trial = False
         if failure.reason in _NOT_ITS_FAULT:
             return
         self.serving = False
         self.last_error = failure.said
         self._failed_at = self._clock()
-        if failure.reason is Reason.TIMEOUT:
-            self._rests_until = self._clock() + self._rest_s
+        self._failures += eject
+        if eject and (failure.reason is Reason.TIMEOUT or self._ejections or self._failures >= self._eject_after):
+            self._eject(failure)
+
+    def _eject(self, failure: Failure) -> None:
+        if self.state == "ejected":
+            return  # a request that was under way before
+        factor = min(2**self._ejections, _MAX_REST_FACTOR)
+        self._rests_until = self._clock() + self._rest_s * factor
+        self._ejections += 1
+        self._ejected_unheard = failure.reason is Reason.CONNECT
 
     def body(self) -> dict:
         """As /status shows it; times in milliseconds and seconds, None where nothing is known."""
         seconds = self._first_tokens_s
         return {
             "serving": self.serving,
+            "state": self.state,
             "resting_s": round(max(0.0, self._rests_until - self._clock()), 1),
             "first_token_ms_p50": round(median(seconds) * 1000, 1) if seconds else None,
             "first_token_ms_last": round(seconds[-1] * 1000, 1) if seconds else None,

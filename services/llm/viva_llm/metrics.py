@@ -25,4 +25,15 @@ class LLMMetrics:
         self.tokens = metrics.counter(
             "viva_llm_tokens_total", "Tokens by kind: prompt, cached, completion", ("backend", "kind")
         )
+        self.retries = metrics.counter(
+            "viva_llm_retries_total",
+            "Second attempts on another replica by outcome: ok, failed, over_budget (not made)",
+            ("backend", "outcome"),
+        )
+        self.reloads = metrics.counter(
+            "viva_llm_policy_reloads_total", "Changes of the policy's file by outcome: ok, refused", ("outcome",)
+        )
+        self.policy_stale = metrics.gauge(
+            "viva_llm_policy_stale", "1 while the policy's file cannot be used and an older one is in force"
+        )
         self.active = metrics.gauge("viva_llm_active", "Answers under way")

@@ -9,6 +9,8 @@ from viva_llm.chat import Chat, Message, Sampling
 
 _MAX_MESSAGES = 1024
 _MAX_TOKENS = 1_000_000
+# Enough to be past the instructions and well into the lecture; all of a lecture would cost time and tell no more.
+_PREFIX_CHARS = 16_384
 
 
 class _Body(BaseModel):
@@ -76,7 +78,7 @@ class ChatCompletionRequest(_Body):
     """OpenAI's chat request, as far as it makes sense here; other fields are ignored."""
 
     model: str | None = Field(
-        None, max_length=512, description="`viva` (the default): every backend in order; or one name of GET /v1/models"
+        None, max_length=512, description="A name of GET /v1/models: an alias or a model; `viva`: the default alias"
     )
     messages: Annotated[list[RequestMessage], Field(min_length=1, max_length=_MAX_MESSAGES)]
     stream: bool | None = False
@@ -91,6 +93,10 @@ class ChatCompletionRequest(_Body):
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
     n: Literal[1] | None = Field(1, description="Only one answer is given")
     user: str | None = Field(None, max_length=512)
+    prompt_cache_key: str | None = Field(
+        None, max_length=512, description="What requests with the same long beginning have in common: they meet the "
+        "same replica, whose cache has it; without it, `user` or the beginning itself"
+    )
     tools: Annotated[list, AfterValidator(lambda tools: _none_of(tools, "tools"))] | None = None
     logprobs: Literal[False] | None = Field(None, description="Not given")
     response_format: ResponseFormat | None = None
@@ -100,6 +106,13 @@ class ChatCompletionRequest(_Body):
         if self.max_tokens is not None and self.max_completion_tokens is not None:
             raise ValueError("give max_tokens or max_completion_tokens, not both")
         return self
+
+    def placement_key(self) -> str:
+        """What requests have in common that should meet the same replica."""
+        if given := self.prompt_cache_key or self.user:
+            return given
+        first = self.messages[0].content
+        return (first if isinstance(first, str) else str(first[0]))[:_PREFIX_CHARS]
 
     def as_chat(self, audio_prefixes: tuple[str, ...]) -> Chat:
         """The chat that backends are asked. Raises InvalidRequest for an audio address that is not ours."""

@@ -1,10 +1,13 @@
 """Settings of the llm service, from VIVA_LLM_... variables."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from viva.service.settings import ServiceSettings
-from viva_llm.backend_list import BackendSpec, check_keys, check_url, parse_backends, parse_pairs
+from viva_llm.backend_list import check_keys, check_url, parse_backends, parse_pairs
 
 MIB = 1024 * 1024
 FAKE_TEXT = (
@@ -24,6 +27,11 @@ class LLMSettings(ServiceSettings):
         description="Backends in order, `[name=]kind[:url[|model]]` separated by commas; kinds openai, extractive, "
         "fake. `auto`: the server of VIVA_LLM_OPENAI_URL if set, then extractive",
     )
+    routes_file: Path | None = Field(
+        None,
+        description="YAML file with backends and aliases (docs/routing.md), in place of VIVA_LLM_BACKENDS; it is read "
+        "again when it changes",
+    )
     openai_url: str = Field("", description="Base URL of an OpenAI-compatible server, for `auto`")
     openai_model: str = Field("", description="Model of that server; empty: the first that it lists")
     api_key: SecretStr = Field(SecretStr(""), description="Key of the only openai backend")
@@ -42,10 +50,29 @@ class LLMSettings(ServiceSettings):
     connect_timeout_s: float = Field(2.0, gt=0, description="Deadline of a connection to a backend, in seconds")
     first_token_timeout_s: float = Field(20.0, gt=0, description="Deadline of an answer's first token, in seconds")
     chunk_timeout_s: float = Field(10.0, gt=0, description="Deadline between two tokens of an answer, in seconds")
-    probe_interval_s: float = Field(5.0, gt=0, description="Time between two looks at each backend, in seconds")
+    probe_interval_s: float = Field(5.0, gt=0, description="Time between two looks at each replica, in seconds")
     probe_timeout_s: float = Field(2.0, gt=0, description="Deadline of such a look, in seconds")
+    load_interval_s: float = Field(
+        1.0, gt=0, description="Time between two readings of each replica's own metrics, in seconds"
+    )
     rest_s: float = Field(
-        10.0, ge=0, description="How long a backend that let a request time out goes to the end of the list, in seconds"
+        10.0,
+        ge=0,
+        description="How long a replica that let a request time out, or failed several in a row, is asked only when no "
+        "other is left, in seconds; longer each time",
+    )
+    eject_after: int = Field(3, ge=1, description="How many failures in a row are several")
+    retry_share: float = Field(
+        0.2, ge=0, le=1, description="Second attempts on another replica, at most this share of a backend's requests"
+    )
+    sticky_requests: int = Field(
+        8, ge=1, description="Requests under way up to which a replica is never passed over for its load"
+    )
+    load_factor: float = Field(
+        1.25, ge=1, le=100, description="Beyond those, how many times the mean load a replica may have"
+    )
+    reload_interval_s: float = Field(
+        2.0, gt=0, description="Time between two looks at VIVA_LLM_ROUTES_FILE, in seconds"
     )
     fake_first_token_ms: float = Field(100.0, ge=0, description="Latency of the fake backend's first token, in ms")
     fake_tokens_per_s: float = Field(30.0, ge=0, description="Speed of the fake backend; 0: all at once")
@@ -81,18 +108,22 @@ class LLMSettings(ServiceSettings):
 
     @model_validator(mode="after")
     def _keys_fit(self) -> "LLMSettings":
-        if self.backends != "auto":
-            named = parse_pairs(self.api_keys.get_secret_value())
-            check_keys(parse_backends(self.backends), bool(self.api_key.get_secret_value()), set(named))
+        if self.routes_file is None and self.backends != "auto":
+            self.check_keys(spec.name for spec in parse_backends(self.backends) if spec.kind == "openai")
         return self
+
+    def check_keys(self, openai_backends: Iterable[str]) -> None:
+        """Stops a key from going to the wrong server. Raises ValueError with a sentence."""
+        named = set(parse_pairs(self.api_keys.get_secret_value()))
+        check_keys(list(openai_backends), bool(self.api_key.get_secret_value()), named)
 
     def audio_prefixes(self) -> tuple[str, ...]:
         """The allowed beginnings of `audio_url` addresses."""
         return tuple(_list(self.audio_url_prefixes))
 
-    def key_of(self, spec: BackendSpec) -> str:
+    def key_of(self, backend: str) -> str:
         """The API key that the backend is to be sent, "" for none."""
-        return parse_pairs(self.api_keys.get_secret_value()).get(spec.name, self.api_key.get_secret_value())
+        return parse_pairs(self.api_keys.get_secret_value()).get(backend, self.api_key.get_secret_value())
 
 
 def _list(value: str) -> list[str]:

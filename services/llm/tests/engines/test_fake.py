@@ -2,9 +2,8 @@
 
 import asyncio
 
-from viva_llm.backend_list import BackendSpec
 from viva_llm.chat import Chat, Message
-from viva_llm.engines.fake import FakeBackend
+from viva_llm.engines.fake import FakeEngine
 from viva_llm.settings import LLMSettings
 
 
@@ -20,15 +19,15 @@ async def test_tokens_come_on_schedule(monkeypatch):
     monkeypatch.setattr(asyncio, "sleep", sleep)
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
     settings = LLMSettings(fake_first_token_ms=500, fake_tokens_per_s=10, fake_text="a b c d")
-    fake = FakeBackend(BackendSpec("fake", "fake"), settings)
-    texts = [delta.text async for delta in fake.stream(Chat((Message("user", "x"),))) if delta.text]
+    fake = FakeEngine("fake", "", settings)
+    texts = [delta.text async for delta in fake.stream(Chat((Message("user", "x"),)), "") if delta.text]
     assert texts == ["a", " b", " c", " d"]
     assert asked == [0.5, 0.096, 0.096, 0.096]
 
 
 async def test_default_answer_says_that_it_is_fake():
     """Nobody takes it for an answer of a model."""
-    fake = FakeBackend(BackendSpec("fake", "fake"), LLMSettings(fake_first_token_ms=0, fake_tokens_per_s=0))
-    text = "".join([delta.text async for delta in fake.stream(Chat((Message("user", "x"),)))])
+    fake = FakeEngine("fake", "", LLMSettings(fake_first_token_ms=0, fake_tokens_per_s=0))
+    text = "".join([delta.text async for delta in fake.stream(Chat((Message("user", "x"),)), "")])
     assert "fake" in text
     assert "[1]" in text

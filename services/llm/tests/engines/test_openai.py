@@ -1,13 +1,12 @@
-"""The openai backend by itself."""
+"""The openai engine by itself."""
 
 import asyncio
 
 import aiohttp
 import pytest
 
-from viva_llm.backend_list import BackendSpec
 from viva_llm.chat import Chat, Message
-from viva_llm.engines.openai import OpenAIBackend, _as_failure
+from viva_llm.engines.openai import OpenAIEngine, _as_failure
 from viva_llm.failure import Failure
 from viva_llm.settings import LLMSettings
 
@@ -17,34 +16,34 @@ QUESTION = Chat((Message("user", "Why?"),))
 
 
 @pytest.fixture
-async def backend(model_server):
-    """A backend of the model server."""
-    made = OpenAIBackend(BackendSpec("openai", "openai", model_server.url, "m"), LLMSettings())
+async def engine(model_server):
+    """An engine of the model server."""
+    made = OpenAIEngine("openai", model_server.url, LLMSettings())
     await made.start()
     yield made
     await made.close()
 
 
-async def test_connection_is_kept_for_the_next_question(backend, model_server):
+async def test_connection_is_kept_for_the_next_question(engine, model_server):
     """Answers one after another share a connection, whether or not the server sends [DONE]."""
     for done in (True, False, True):
         model_server.it_answers("ok", done=done)
-        answer = [delta async for delta in backend.stream(QUESTION)]
+        answer = [delta async for delta in engine.stream(QUESTION, "m")]
         assert [delta.text for delta in answer] == ["ok", ""]
     assert model_server.connections == 1
 
 
-async def test_answer_ends_at_done_though_the_server_stays(backend, model_server):
+async def test_answer_ends_at_done_though_the_server_stays(engine, model_server):
     """A server that keeps its stream open behind [DONE] does not hold the answer back."""
     model_server.it_sends(text_event("x", "stop") + b"data: [DONE]\n\n", end="hang")
-    assert len([delta async for delta in backend.stream(QUESTION)]) == 1
+    assert len([delta async for delta in engine.stream(QUESTION, "m")]) == 1
     await asyncio.wait_for(model_server.client_left.wait(), 5)
 
 
-async def test_closing_the_stream_closes_the_connection(backend, model_server):
+async def test_closing_the_stream_closes_the_connection(engine, model_server):
     """The model server notices at once that nobody reads any more."""
     model_server.it_streams_forever()
-    stream = backend.stream(QUESTION)
+    stream = engine.stream(QUESTION, "m")
     await anext(stream)
     await stream.aclose()
     await asyncio.wait_for(model_server.client_left.wait(), 5)

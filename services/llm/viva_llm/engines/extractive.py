@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 
 from viva_llm.answer import Delta
-from viva_llm.backend_list import BackendSpec
-from viva_llm.chat import Chat
+from viva_llm.chat import Asked
+from viva_llm.engines.in_process import InProcess
 from viva_llm.engines.pieces import deltas_of
 from viva_llm.extractive import Answerer
 from viva_llm.settings import LLMSettings
@@ -15,18 +15,17 @@ from viva_llm.settings import LLMSettings
 _WORDS_EACH = 6
 
 
-class ExtractiveBackend:
+class ExtractiveEngine(InProcess):
     """The answerer behind the one thread bridge of this service.
 
     One thread: the work is pure computation of milliseconds, which two threads would not do faster.
     """
 
     kind = "extractive"
-    model = "extractive"
     hears = False
+    completes = False
 
-    def __init__(self, spec: BackendSpec, _settings: LLMSettings) -> None:
-        self.name = spec.name
+    def __init__(self, _backend: str, _url: str, _settings: LLMSettings) -> None:
         self._answerer = Answerer()
         self._thread: ThreadPoolExecutor | None = None
 
@@ -38,13 +37,10 @@ class ExtractiveBackend:
         """Ends the thread; what waits for it is dropped."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def probe(self) -> None:
-        """Can always serve."""
-
-    async def stream(self, chat: Chat) -> AsyncGenerator[Delta]:
+    async def stream(self, asked: Asked, _model: str) -> AsyncGenerator[Delta]:
         """The answer with its citation marks."""
-        messages = [{"role": message.role, "content": message.text} for message in chat.messages]
+        messages = [{"role": message.role, "content": message.text} for message in asked.messages]
         loop = asyncio.get_running_loop()
         text = str(await loop.run_in_executor(self._thread, self._answerer.answer, messages))
-        for delta in deltas_of(text, chat, words_each=_WORDS_EACH):
+        for delta in deltas_of(text, asked, words_each=_WORDS_EACH):
             yield delta

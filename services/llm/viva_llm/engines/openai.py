@@ -8,32 +8,35 @@ import orjson
 
 from viva.service.requests import current_request_id
 from viva_llm.answer import Delta
-from viva_llm.backend_list import BackendSpec
-from viva_llm.chat import Chat
+from viva_llm.chat import Asked
+from viva_llm.engine import ServedModel
 from viva_llm.engines.openai_chunks import ChunkReader
-from viva_llm.engines.openai_errors import error_of, failure_of
-from viva_llm.engines.openai_request import upstream_body
+from viva_llm.engines.openai_errors import error_of, failure_of, failure_of_call
+from viva_llm.engines.openai_request import upstream_request
 from viva_llm.failure import Failure, Reason
+from viva_llm.load import Load, parse_load
 from viva_llm.settings import LLMSettings
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_MODELS_BYTES = 1024 * 1024
+_MAX_METRICS_BYTES = 8 * 1024 * 1024
+_MAX_CALL_BYTES = 64 * 1024 * 1024
 # Long enough for the end of the body behind [DONE], which frees the connection for the next question;
 # short enough that a server that holds it back delays nobody.
 _TAIL_S = 0.05
 
 
-class OpenAIBackend:
+class OpenAIEngine:
     """One server, one client session with kept connections."""
 
     kind = "openai"
     hears = True
+    completes = True
 
-    def __init__(self, spec: BackendSpec, settings: LLMSettings) -> None:
-        self.name = spec.name
-        self.model = spec.model
-        self._url = spec.url
-        self._key = settings.key_of(spec)
+    def __init__(self, backend: str, url: str, settings: LLMSettings) -> None:
+        self._url = url
+        self._root = url.removesuffix("/v1")
+        self._key = settings.key_of(backend)
         self._connect_s = settings.connect_timeout_s
         self._session: aiohttp.ClientSession | None = None
 
@@ -51,24 +54,22 @@ class OpenAIBackend:
         """Closes every connection."""
         await self._session.close()
 
-    async def probe(self) -> None:
-        """Asks for the server's models; takes the first when the settings name none."""
-        try:
-            async with self._session.get(f"{self._url}/models", allow_redirects=False) as response:
-                body = await response.content.read(_MAX_MODELS_BYTES)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _as_failure(error, "connect") from error
-        # Some servers have no such list; that they answer at all is what a probe asks for.
-        if response.status not in (200, 404, 405):
-            raise failure_of(response.status, error_of(body), response.headers.get("Retry-After"))
-        if not self.model:
-            self.model = _first_model(body)
+    async def probe(self) -> tuple[ServedModel, ...]:
+        """Asks for the server's models. Some servers have no such list; that they answer at all is enough then."""
+        status, body, retry_after = await self._get(f"{self._url}/models", _MAX_MODELS_BYTES)
+        if status not in (200, 404, 405):
+            raise failure_of(status, error_of(body), retry_after)
+        return served_models(body)
 
-    async def stream(self, chat: Chat) -> AsyncGenerator[Delta]:
+    async def load(self) -> Load | None:
+        """Reads the server's metrics, if they are vLLM's."""
+        status, body, _retry_after = await self._get(f"{self._root}/metrics", _MAX_METRICS_BYTES)
+        return parse_load(body) if status == 200 else None
+
+    async def stream(self, asked: Asked, model: str) -> AsyncGenerator[Delta]:
         """Relays the server's stream as deltas; closing this closes the connection, which stops the server's work."""
-        if not self.model:
-            await self.probe()
-        response = await self._post(upstream_body(chat, self.model))
+        path, body = upstream_request(asked, model)
+        response = await self._post(self._url + path, body, "text/event-stream")
         try:
             await _check(response)
             reader = ChunkReader()
@@ -83,11 +84,32 @@ class OpenAIBackend:
             # A connection whose body was read to its end is already back in the pool; any other is closed by this.
             response.close()
 
-    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "Accept-Encoding": "identity"}
+    async def call(self, path: str, body: dict) -> dict:
+        """Posts to another endpoint; paths that begin with "../" are beside /v1 rather than below it."""
+        url = f"{self._root}/{path[3:]}" if path.startswith("../") else f"{self._url}/{path}"
+        response = await self._post(url, orjson.dumps(body), "application/json")
+        try:
+            if response.status != 200:
+                error = error_of(await response.content.read(_MAX_ERROR_BYTES))
+                raise failure_of_call(response.status, error, response.headers.get("Retry-After"))
+            answer = await _read(response, _MAX_CALL_BYTES)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _as_failure(error, "read") from error
+        finally:
+            response.close()
+        return _json_object(answer)
+
+    async def _get(self, url: str, most: int) -> tuple[int, bytes, str | None]:
+        try:
+            async with self._session.get(url, allow_redirects=False) as response:
+                return response.status, await _read(response, most), response.headers.get("Retry-After")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _as_failure(error, "connect") from error
+
+    async def _post(self, url: str, body: bytes, accept: str) -> aiohttp.ClientResponse:
+        headers = {"Content-Type": "application/json", "Accept": accept, "Accept-Encoding": "identity"}
         if request_id := current_request_id():
             headers["X-Request-ID"] = request_id
-        url = f"{self._url}/chat/completions"
         try:
             try:
                 return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
@@ -96,6 +118,26 @@ class OpenAIBackend:
                 return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _as_failure(error, "connect") from error
+
+
+async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The whole body. `content.read(n)` alone returns what happens to be there already."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > most:
+            raise Failure(Reason.BAD_STREAM, "it sent more than such an answer can be")
+    return bytes(body)
+
+
+def _json_object(body: bytes) -> dict:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict):
+        raise Failure(Reason.BAD_STREAM, "it sent something that is no JSON object")
+    return answer
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:
@@ -132,10 +174,14 @@ def _as_failure(error: Exception, doing: str) -> Failure:
     return Failure(Reason.CONNECT, "it closed the connection without an answer")
 
 
-def _first_model(body: bytes) -> str:
+def served_models(body: bytes) -> tuple[ServedModel, ...]:
+    """The models in a body of GET /models, in the server's order; () when it is no such list."""
     try:
-        return str(orjson.loads(body)["data"][0]["id"])
-    except (orjson.JSONDecodeError, KeyError, IndexError, TypeError):
-        raise Failure(
-            Reason.REFUSED, "its entry names no model and it lists none; write the model behind the address as '|model'"
-        ) from None
+        entries = orjson.loads(body)["data"]
+        return tuple(ServedModel(str(entry["id"]), _length(entry.get("max_model_len"))) for entry in entries)
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        return ()
+
+
+def _length(given: object) -> int | None:
+    return given if type(given) is int and given > 0 else None

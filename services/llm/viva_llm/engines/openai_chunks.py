@@ -55,7 +55,9 @@ def _delta(data: str | bytes) -> Delta | None:
         if not choices or "error" in chunk:
             return _usage_or_error(chunk)
         choice = choices[0]
-        text = (choice.get("delta") or {}).get("content") or ""
+        delta = choice.get("delta")
+        # Without a delta it is a completion of a bare text.
+        text = (delta.get("content") if delta else choice.get("text")) or ""
         reason = choice.get("finish_reason")
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError, IndexError):
         raise _no_chunk() from None

@@ -54,6 +54,15 @@ def failure_of(status: int, error: dict, retry_after: str | None = None) -> Fail
     return Failure(Reason.SERVER_ERROR, f"it failed (HTTP {status})")
 
 
+def failure_of_call(status: int, error: dict, retry_after: str | None = None) -> Failure:
+    """The failure of an endpoint that not every server has: "not here" is told apart from "no such model"."""
+    message = str(error.get("message") or "")
+    about_model = error.get("param") == "model" or "does not exist" in message
+    if (status in (404, 405, 501) and not about_model) or "does not support" in message:
+        return Failure(Reason.NOT_SUPPORTED, "it has no such endpoint")
+    return failure_of(status, error, retry_after)
+
+
 def failure_in_stream(error: dict) -> Failure:
     """The failure that an error event stands for; its status is in the event, if anywhere."""
     code = error.get("code")

@@ -10,7 +10,7 @@ from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, un
 from viva_llm.chunks import ChunkWriter, new_answer_id
 from viva_llm.relay import events_of, headers_of, whole
 from viva_llm.request_body import ChatCompletionRequest, parse_request
-from viva_llm.service import LLMService, service_of
+from viva_llm.service import LLMService, service_of, wants_fallback
 
 router = APIRouter(tags=["chat"])
 
@@ -36,13 +36,16 @@ _SCHEMA = ChatCompletionRequest.model_json_schema(ref_template=_WHERE)
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}},
 )
 async def create_chat_completion(request: Request, service: LLMService = Depends(service_of)) -> Response:
-    """The backends of the list are tried in order until one gives its first token; only then the response begins.
+    """The routes of the model's name are tried in order until one gives a first token; only then the response begins.
 
-    A failure after that is an `{"error": ...}` event, and the stream ends without `finish_reason` and `[DONE]`.
+    The header `X-Viva-Fallback: none` forbids answers without a model (503 instead), as warming a prefix wants it.
+    A failure after the first token is an `{"error": ...}` event, and the stream ends without `finish_reason` and
+    `[DONE]`.
     """
     body = await limited(request, service.settings.max_body_bytes, what="The request").body()
     asked = parse_request(body)
-    answer = service.answer(asked.model, asked.as_chat(service.settings.audio_prefixes()))
+    routes = service.routes(asked.model, fallback=wants_fallback(request))
+    answer = service.answer(routes, asked.placement_key(), asked.as_chat(service.settings.audio_prefixes()))
     answer_id = new_answer_id()
     async with AsyncExitStack() as held:
         held.enter_context(service.admission.place())

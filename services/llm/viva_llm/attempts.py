@@ -1,0 +1,128 @@
+"""Who is asked, in which order, until somebody answers: the routes of a name, and the replicas of each."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+from viva_llm.failure import Failure, Reason, as_error
+from viva_llm.metrics import LLMMetrics
+from viva_llm.replica import Replica
+from viva_llm.route import Route
+
+Result = TypeVar("Result")
+
+# What another replica of the same backend may do better. Faults of the request or of our settings are the same there.
+_WORTH_A_RETRY = frozenset(
+    {Reason.CONNECT, Reason.TIMEOUT, Reason.SERVER_ERROR, Reason.RATE_LIMITED, Reason.BAD_STREAM, Reason.EMPTY}
+)
+# Requests that fail together are not to come back together. In seconds.
+_JITTER_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Success(Generic[Result]):
+    """What came of an attempt, and where. The replica is still taken: `replica.release` is the caller's."""
+
+    route: Route
+    replica: Replica
+    result: Result
+    seconds: float
+
+
+class Attempts:
+    """The attempts of one request; `key` is what it shares with others that should meet the same replica."""
+
+    def __init__(self, routes: tuple[Route, ...], key: str, metrics: LLMMetrics) -> None:
+        self._routes = routes
+        self._key = key
+        self._metrics = metrics
+        self._log = structlog.get_logger()
+        self._failures: list[Failure] = []
+
+    async def until_one(self, attempt: Callable[[Route, Replica], Awaitable[Result]]) -> Success[Result]:
+        """The first success. Raises VivaError when there is none.
+
+        A backend is asked once, and once more on another replica when its budget has a retry left; then the next
+        route. `attempt` has the route's time for a first token, and raises Failure.
+        """
+        for route in sorted(self._routes, key=lambda route: route.backend.resting):
+            success = await self._at(route, attempt)
+            if success is not None:
+                return success
+        error = as_error(self._failures)
+        self._metrics.unanswered.labels(error.code).inc()
+        raise error
+
+    async def _at(self, route: Route, attempt: Callable[[Route, Replica], Awaitable[Result]]) -> Success | None:
+        backend = route.backend
+        backend.retries.earn()
+        replica = backend.pick(self._key)
+        if replica is None:
+            self._note(route, None, Failure(Reason.NO_REPLICA, backend.problem))
+            return None
+        try:
+            return await self._on(route, replica, attempt)
+        except Failure as failure:
+            self._note(route, replica, failure)
+            if failure.reason not in _WORTH_A_RETRY:
+                return None
+        other = backend.pick(self._key, (replica,))
+        if other is None:
+            return None
+        if not backend.retries.take():
+            self._metrics.retries.labels(backend.name, "over_budget").inc()
+            return None
+        await asyncio.sleep(random.uniform(0, _JITTER_S))
+        try:
+            success = await self._on(route, other, attempt)
+        except Failure as failure:
+            self._note(route, other, failure)
+            self._metrics.retries.labels(backend.name, "failed").inc()
+            return None
+        self._metrics.retries.labels(backend.name, "ok").inc()
+        return success
+
+    async def _on(
+        self, route: Route, replica: Replica, attempt: Callable[[Route, Replica], Awaitable[Result]]
+    ) -> Success:
+        started = time.monotonic()
+        replica.take()
+        try:
+            async with asyncio.timeout(route.deadlines.first_token_s):
+                result = await attempt(route, replica)
+        except BaseException as error:
+            replica.release()
+            raise as_failure(error, f"no token within {route.deadlines.first_token_s:g} s") from error
+        return Success(route, replica, result, time.monotonic() - started)
+
+    def _note(self, route: Route, replica: Replica | None, failure: Failure) -> None:
+        self._failures.append(failure)
+        name = route.backend.name
+        self._metrics.failures.labels(name, failure.reason).inc()
+        if failure.reason is Reason.NOT_SUPPORTED:
+            return
+        if replica is not None:
+            replica.health.failed(failure)
+        self._log.warning(
+            "backend gave no answer",
+            backend=name,
+            replica=replica.name if replica else None,
+            reason=failure.reason,
+            said=failure.said,
+        )
+
+
+def as_failure(error: BaseException, late: str) -> BaseException:
+    """What to raise for what an engine raised: Failure for any error, with the sentence `late` for a deadline;
+    cancellations as they are."""
+    if isinstance(error, Failure) or not isinstance(error, Exception):
+        return error
+    if isinstance(error, TimeoutError):
+        return Failure(Reason.TIMEOUT, late)
+    structlog.get_logger().error("engine raised an unmapped error", exc_info=error)
+    return Failure(Reason.BROKEN, "it failed in a way that it should not; the log has the details")

@@ -1,0 +1,21 @@
+"""How many second attempts there may be: a share of all requests, so that retries never make an outage worse."""
+
+
+class RetryBudget:
+    """Every request pays `share` in, every retry takes 1 out; at most `reserve` can be saved up."""
+
+    def __init__(self, share: float, reserve: float = 10.0) -> None:
+        self._share = share
+        self._reserve = reserve
+        self._saved = reserve if share else 0.0
+
+    def earn(self) -> None:
+        """A request came."""
+        self._saved = min(self._reserve, self._saved + self._share)
+
+    def take(self) -> bool:
+        """Whether a retry may be made; it then counts as made."""
+        if self._saved < 1:
+            return False
+        self._saved -= 1
+        return True
