@@ -31,6 +31,7 @@ class LectureText:
     transcript: Transcript
     counted: dict[str, int] = field(default_factory=dict)  # model -> tokens of `messages`, template and all
     counting: dict[str, asyncio.Task[None]] = field(default_factory=dict)  # model -> the count under way
+    awaited: set[str] = field(default_factory=set)  # models whose count a turn has waited for
     parts: dict[int, Lead] = field(default_factory=dict)  # tokens -> the lead that shows the lecture in so many
 
     @cached_property
@@ -53,10 +54,6 @@ class LectureText:
     def index(self) -> PassageIndex:
         """The passages, ready to be searched."""
         return PassageIndex(self.passages)
-
-    def is_counted(self, model: str) -> bool:
-        """Whether the model server has counted it."""
-        return model in self.counted
 
     @cached_property
     def _estimates(self) -> list[int]:
@@ -118,6 +115,6 @@ class LectureTexts:
 
 def _same(one: Transcript, other: Transcript) -> bool:
     # A finished transcript is the same object from turn to turn; comparing a long one costs a millisecond.
-    if one.title != other.title:
+    if (one.title, one.status) != (other.title, other.status):
         return False
     return one.segments is other.segments or one.segments == other.segments

@@ -109,7 +109,9 @@ def _behind(own: dict, entries: list[dict]) -> list[str]:
         names = [route.get("model") or route.get("backend") if isinstance(route, dict) else route for route in routes]
         return [name for name in names if isinstance(name, str)]
     if own["id"] == WHOLE_LIST:
-        return [entry["id"] for entry in entries if entry is not own]
+        others = [entry for entry in entries if entry is not own]
+        # Newer ones tell aliases from models by their owner.
+        return [entry["id"] for entry in others if entry.get("owned_by") != "viva"] or [entry["id"] for entry in others]
     return [own["id"]]
 
 

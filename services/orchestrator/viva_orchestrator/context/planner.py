@@ -81,10 +81,10 @@ class Planner:
         if room.limit is None:
             return transcript_lead(text, model.name)
         most = _prefix_room(room)
-        self._count(text, model)
-        if text.tokens(model.name) > most and (counting := text.counting.get(model.name)):
-            await asyncio.wait([counting], timeout=self._settings.context_count_s)
-        if (heard := await self._audio_lead(text, model)) and heard.tokens <= most:
+        heard = await self._audio_lead(text, model)
+        if await self._count(text, model, [text.tokens(model.name), heard.tokens if heard else 0], most):
+            heard = await self._audio_lead(text, model)
+        if heard and heard.tokens <= most:
             return heard
         if text.tokens(model.name) <= most:
             return transcript_lead(text, model.name)
@@ -106,13 +106,22 @@ class Planner:
             text.parts[tokens] = passages_lead(text, tokens)
         return text.parts[tokens]
 
-    def _count(self, text: LectureText, model: Model) -> None:
-        """Begin to count the tokens of a lecture, once."""
-        if text.is_counted(model.name) or model.name in text.counting:
-            return
-        task = asyncio.create_task(self._counted(text, model))
-        text.counting[model.name] = task
-        task.add_done_callback(lambda _: text.counting.pop(model.name, None))
+    async def _count(self, text: LectureText, model: Model, planned: list[int], most: int) -> bool:
+        """Have the tokens of a lecture counted once; whether they are known now and were not before.
+
+        One turn waits for it, where one of the leads of `planned` tokens may yet turn out to fit into `most`.
+        """
+        name = model.name
+        matters = any(tokens > most for tokens in planned)
+        if name in text.counted or not (matters or text.transcript.finished):
+            return False
+        if name not in text.counting:
+            text.counting[name] = asyncio.create_task(self._counted(text, model))
+            text.counting[name].add_done_callback(lambda _: text.counting.pop(name, None))
+        if matters and name not in text.awaited:
+            text.awaited.add(name)
+            await asyncio.wait([text.counting[name]], timeout=self._settings.context_count_s)
+        return name in text.counted
 
     async def _counted(self, text: LectureText, model: Model) -> None:
         # Some templates refuse a prompt without a question.

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import bm25s
 import numpy as np
 import Stemmer
+from bm25s.stopwords import STOPWORDS_EN_PLUS
 
 from viva.passages import Passage
 from viva.text.words import words_of
@@ -19,6 +20,7 @@ BEFORE = 0.3
 # A sentence goes on: passages shown before and after one that matches.
 NEIGHBOURS = (0, 1, -1, 2)
 
+_STOPWORDS = frozenset(STOPWORDS_EN_PLUS)
 _MARK = re.compile(r"\[(\d+)\]")
 
 
@@ -41,7 +43,8 @@ class PassageIndex:
 
     def scores(self, text: str) -> np.ndarray:
         """The BM25 scores of all passages for a text, float32 of shape (passages,)."""
-        stems = [stem for stem in self._stem(words_of(text)) if stem in self._telling]
+        words = [word for word in words_of(text) if word not in _STOPWORDS]
+        stems = [stem for stem in self._stem(words) if stem in self._telling]
         if self._bm25 is None or not stems:
             return np.zeros(self._count, np.float32)
         return self._bm25.get_scores(stems)

@@ -15,8 +15,10 @@ from viva_orchestrator.stages import Message
 MESSAGE_TOKENS = 8
 TEMPLATE_TOKENS = 64
 
-# A server that cannot count is asked again after this, since it may have been replaced by one that can.
+# A server that cannot count is asked again after this, since it may have been replaced by one that can; one that
+# failed sooner.
 UNSUPPORTED_S = 60.0
+FAILED_S = 5.0
 COUNT_S = 10.0
 
 _KINDS = bytes(
@@ -54,19 +56,18 @@ class TokenCounter:
     def __init__(self, llm: Upstream, model: str) -> None:
         self._llm = llm
         self._model = model
-        self._unsupported_until = 0.0
+        self._rests_until = 0.0
 
     async def count(self, messages: Sequence[Message]) -> Count | None:
         """The tokens of a prompt with the model's chat template around it; None when nobody can count them now."""
-        if time.monotonic() < self._unsupported_until:
+        if time.monotonic() < self._rests_until:
             return None
         body = {"model": self._model, "messages": messages}
         try:
             answer = await self._llm.read_json("POST", "/tokenize", json=body, first_byte_s=COUNT_S)
-        except NotFound:
-            self._unsupported_until = time.monotonic() + UNSUPPORTED_S
-            return None
-        except VivaError:
+        except VivaError as error:
+            rest_s = UNSUPPORTED_S if isinstance(error, NotFound) else FAILED_S
+            self._rests_until = time.monotonic() + rest_s
             return None
         tokens, limit = (answer.get("count"), answer.get("max_model_len")) if isinstance(answer, dict) else (None, None)
         if not isinstance(tokens, int):
