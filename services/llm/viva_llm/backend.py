@@ -163,8 +163,8 @@ class Backend:
     async def _adopt(self) -> None:
         """Makes the replicas those that the discovery has now. One that is gone ends its answers first."""
         self.discovery.changed.clear()
-        if (found := self.discovery.addresses) is None:
-            return
+        # Unknown is nothing yet, or nothing any more: a discovery keeps what may still be right by itself.
+        found = self.discovery.addresses or frozenset()
         for address in self.replicas.keys() - found:
             self._leaving.add(self.replicas.pop(address))
             self._log.info("replica gone", backend=self.name, replica=address)

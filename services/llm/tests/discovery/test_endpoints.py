@@ -111,6 +111,7 @@ def test_a_pod_without_an_address_is_left_out():
         ({"service": "Not_A_Name"}, "'Not_A_Name' is no name of a Service"),
         ({"service": "a", "namespace": "a b"}, "'a b' is no name of a namespace"),
         ({"selector": "a=b", "objects": "nodes"}, "not for 'nodes'"),
+        ({"service": "a", "port": 70000}, "70000 is no port"),
         ({"service": "a", "path": "v1"}, "has to begin with a slash"),
     ],
 )

@@ -34,6 +34,8 @@ class Target:
             raise ValueError(f"{self.service!r} is no name of a Service")
         if self.namespace and not _NAME.fullmatch(self.namespace):
             raise ValueError(f"{self.namespace!r} is no name of a namespace")
+        if isinstance(self.port, int) and not 0 < self.port < 65536:
+            raise ValueError(f"{self.port} is no port")
         if self.path and not self.path.startswith("/"):
             raise ValueError(f"the path {self.path!r} has to begin with a slash")
 
