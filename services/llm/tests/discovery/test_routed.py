@@ -112,7 +112,7 @@ async def test_addresses_that_were_given_up_are_asked_no_more():
     assert list(backend.replicas) == ["http://127.0.0.1:1/v1"]
     backend.discovery.addresses, backend.discovery.problem = None, "the addresses were given up"
     backend.discovery.changed.set()
-    while backend.replicas:
+    while backend.replicas:  # noqa: ASYNC110 - nothing tells of it
         await asyncio.sleep(0)
     assert backend.problem == "the addresses were given up"
     await backend.close()
