@@ -175,3 +175,23 @@ async def test_two_replicas_behave_as_one(app, client, servers, redis_url, tmp_p
             both = await asyncio.gather(*(c.get(f"/v1/sessions/{session}") for c in (client, other)))
     assert both[0].json() == both[1].json()
     assert [message["content"] for message in servers.prompts[1][1:]][0::2] == ["Who made it?", "And when?"]
+
+
+async def test_opening_a_session_has_the_lecture_read_ahead(client, servers, until):
+    """The answer does not wait for it; the first question finds the model's prefix warm."""
+    assert (await client.post("/v1/sessions", json={"lecture_id": "lec_1"})).status_code == 201
+
+    async def was_read() -> bool:
+        return bool(servers.read_ahead)
+
+    await until(was_read)
+    await client.post("/invoke", json={"lecture_id": "lec_1", "question": "Who made it?"})
+    assert servers.read_ahead[0][0] == servers.prompts[0][0]
+
+
+async def test_the_receipt_says_what_the_model_was_given(client, servers):
+    """And is null where no model was asked."""
+    response = await client.post("/invoke", json={"lecture_id": "lec_1", "question": "Who made it?"})
+    done = orjson.loads(response.text.splitlines()[-1])
+    assert done["receipt"]["context"] == {"kind": "transcript", "tokens": 7, "limit": 16384, "passages": 2}
+    assert servers.cache_keys == ["lecture:lec_1"]

@@ -113,7 +113,7 @@ class Planner:
         """
         name = model.name
         matters = any(tokens > most for tokens in planned)
-        if name in text.counted or not (matters or text.transcript.finished):
+        if name in text.counted or self._counter.rests or not (matters or text.transcript.finished):
             return False
         if name not in text.counting:
             text.counting[name] = asyncio.create_task(self._counted(text, model))

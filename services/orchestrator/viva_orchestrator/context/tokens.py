@@ -58,9 +58,14 @@ class TokenCounter:
         self._model = model
         self._rests_until = 0.0
 
+    @property
+    def rests(self) -> bool:
+        """Whether there is no point in asking just now."""
+        return time.monotonic() < self._rests_until
+
     async def count(self, messages: Sequence[Message]) -> Count | None:
         """The tokens of a prompt with the model's chat template around it; None when nobody can count them now."""
-        if time.monotonic() < self._rests_until:
+        if self.rests:
             return None
         body = {"model": self._model, "messages": messages}
         try:
