@@ -1,9 +1,11 @@
 """What the tests of the llm service stand on: the service on a real port, and model servers."""
 
+import json
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -28,6 +30,18 @@ async def model_server() -> AsyncIterator[ModelServer]:
     await server.start()
     yield server
     await server.stop()
+
+
+@pytest.fixture
+def routes_file(tmp_path) -> Callable[..., Path]:
+    """Writes a routes file: backends by name with their URLs, aliases with their routes. Gives its path."""
+
+    def write(backends: dict[str, object], **aliases: list[dict]) -> Path:
+        path = tmp_path / "routes.yaml"
+        path.write_text(json.dumps({"backends": backends, "aliases": aliases}))  # JSON is YAML
+        return path
+
+    return write
 
 
 @pytest.fixture

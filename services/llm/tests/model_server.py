@@ -43,7 +43,9 @@ class ModelServer:
         self.client_left = asyncio.Event()
         self.asked = asyncio.Event()
         self.released = asyncio.Event()
-        self.models = ["theirs"]
+        self.models: list[str | dict] = ["theirs"]
+        self.metrics = b""
+        self.paths: list[str] = []
         self._reply: Reply = self._nothing
         self._server: asyncio.Server | None = None
         self._port = 0
@@ -126,6 +128,10 @@ class ModelServer:
 
         self._reply = reply
 
+    def it_says(self, body: object) -> None:
+        """A whole JSON object, as endpoints have it that do not stream."""
+        self.it_fails(200, body)
+
     def it_hangs_up(self, times: int = 1_000) -> None:
         """Closes the connection instead of answering, the first few times; then answers "ok"."""
         self.it_answers("ok")
@@ -165,9 +171,14 @@ class ModelServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
         body = await reader.readexactly(int(headers.get("content-length", 0)))
-        if head[0].startswith("GET"):
-            writer.write(_whole(200, orjson.dumps({"data": [{"id": model} for model in self.models]}), ""))
+        if head[0].startswith("GET /metrics"):
+            writer.write(_whole(200 if self.metrics else 404, self.metrics, ""))
             return
+        if head[0].startswith("GET"):
+            models = [model if isinstance(model, dict) else {"id": model} for model in self.models]
+            writer.write(_whole(200, orjson.dumps({"data": models}), ""))
+            return
+        self.paths.append(head[0].split(" ")[1])
         self.requests.append(orjson.loads(body))
         self.headers.append(headers)
         self.asked.set()

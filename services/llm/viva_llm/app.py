@@ -13,7 +13,7 @@ from viva_llm.metrics import LLMMetrics
 from viva_llm.policy_watch import PolicyWatch, first_policy
 from viva_llm.replica_metrics import ReplicaMetrics
 from viva_llm.router import Router
-from viva_llm.routes import chat, models, status
+from viva_llm.routes import calls, chat, completions, models, status
 from viva_llm.service import LLMService
 from viva_llm.settings import LLMSettings
 
@@ -40,7 +40,7 @@ def create_app(settings: LLMSettings) -> FastAPI:
         metrics=llm_metrics,
         why=why,
     )
-    for routes in (chat, models, status):
+    for routes in (chat, completions, calls, models, status):
         app.include_router(routes.router)
     return app
 

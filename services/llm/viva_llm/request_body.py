@@ -1,11 +1,11 @@
-"""The body of POST /v1/chat/completions: what we take of OpenAI's request, checked, and turned into a Chat."""
+"""The bodies of requests for answers: what we take of OpenAI's, checked, and turned into what engines are asked."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from viva.errors import InvalidRequest
-from viva_llm.chat import Chat, Message, Sampling
+from viva_llm.chat import Chat, Message, Prompt, Sampling
 
 _MAX_MESSAGES = 1024
 _MAX_TOKENS = 1_000_000
@@ -62,6 +62,9 @@ class RequestMessage(_Body):
     content: str | Annotated[list[ContentPart], Field(min_length=1, max_length=256)]
 
 
+Messages = Annotated[list[RequestMessage], Field(min_length=1, max_length=_MAX_MESSAGES)]
+
+
 class StreamOptions(_Body):
     """What a stream carries besides its text."""
 
@@ -74,17 +77,34 @@ class ResponseFormat(_Body):
     type: Literal["text"]
 
 
-class ChatCompletionRequest(_Body):
-    """OpenAI's chat request, as far as it makes sense here; other fields are ignored."""
+class Placed(_Body):
+    """What every request has that is sent on to a model server."""
 
     model: str | None = Field(
         None, max_length=512, description="A name of GET /v1/models: an alias or a model; `viva`: the default alias"
     )
-    messages: Annotated[list[RequestMessage], Field(min_length=1, max_length=_MAX_MESSAGES)]
+    user: str | None = Field(None, max_length=512)
+    prompt_cache_key: str | None = Field(
+        None,
+        max_length=512,
+        description="What requests with the same long beginning have in common: they meet the same replica, whose "
+        "cache has it; without it, `user` or the beginning itself",
+    )
+
+    def placement_key(self) -> str:
+        """What requests have in common that should meet the same replica."""
+        return self.prompt_cache_key or self.user or self._beginning()[:_PREFIX_CHARS]
+
+    def _beginning(self) -> str:
+        return ""
+
+
+class Sampled(Placed):
+    """What a request for an answer says of how to choose its tokens."""
+
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(None, ge=1, le=_MAX_TOKENS)
-    max_completion_tokens: int | None = Field(None, ge=1, le=_MAX_TOKENS)
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     presence_penalty: float | None = Field(None, ge=-2, le=2)
@@ -92,11 +112,32 @@ class ChatCompletionRequest(_Body):
     seed: int | None = Field(None, ge=-(2**63), lt=2**63)
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
     n: Literal[1] | None = Field(1, description="Only one answer is given")
-    user: str | None = Field(None, max_length=512)
-    prompt_cache_key: str | None = Field(
-        None, max_length=512, description="What requests with the same long beginning have in common: they meet the "
-        "same replica, whose cache has it; without it, `user` or the beginning itself"
-    )
+
+    @property
+    def include_usage(self) -> bool:
+        """Whether the stream is to end with the token counts."""
+        return self.stream_options is not None and self.stream_options.include_usage
+
+    def sampling(self, max_completion_tokens: int | None = None) -> Sampling:
+        """How to choose tokens."""
+        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
+        return Sampling(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            presence_penalty=self.presence_penalty,
+            frequency_penalty=self.frequency_penalty,
+            seed=self.seed,
+            stop=tuple(filter(None, stops)),
+            max_tokens=self.max_tokens,
+            max_completion_tokens=max_completion_tokens,
+        )
+
+
+class ChatCompletionRequest(Sampled):
+    """OpenAI's chat request, as far as it makes sense here; other fields are ignored."""
+
+    messages: Messages
+    max_completion_tokens: int | None = Field(None, ge=1, le=_MAX_TOKENS)
     tools: Annotated[list, AfterValidator(lambda tools: _none_of(tools, "tools"))] | None = None
     logprobs: Literal[False] | None = Field(None, description="Not given")
     response_format: ResponseFormat | None = None
@@ -107,36 +148,38 @@ class ChatCompletionRequest(_Body):
             raise ValueError("give max_tokens or max_completion_tokens, not both")
         return self
 
-    def placement_key(self) -> str:
-        """What requests have in common that should meet the same replica."""
-        if given := self.prompt_cache_key or self.user:
-            return given
-        first = self.messages[0].content
-        return (first if isinstance(first, str) else str(first[0]))[:_PREFIX_CHARS]
+    def _beginning(self) -> str:
+        return _beginning_of(self.messages)
 
     def as_chat(self, audio_prefixes: tuple[str, ...]) -> Chat:
-        """The chat that backends are asked. Raises InvalidRequest for an audio address that is not ours."""
-        stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
-        return Chat(
-            messages=tuple(_message(message, audio_prefixes) for message in self.messages),
-            sampling=Sampling(
-                temperature=self.temperature,
-                top_p=self.top_p,
-                presence_penalty=self.presence_penalty,
-                frequency_penalty=self.frequency_penalty,
-                seed=self.seed,
-                stop=tuple(filter(None, stops)),
-                max_tokens=self.max_tokens,
-                max_completion_tokens=self.max_completion_tokens,
-            ),
-            user=self.user,
-        )
+        """The chat that engines are asked. Raises InvalidRequest for an audio address that is not ours."""
+        messages = messages_of(self.messages, audio_prefixes)
+        return Chat(messages, self.sampling(self.max_completion_tokens), self.user)
 
 
-def parse_request(body: bytes) -> ChatCompletionRequest:
+class CompletionRequest(Sampled):
+    """OpenAI's request to go on with a text; other fields are ignored."""
+
+    prompt: str
+    echo: Literal[False] | None = False
+    suffix: Literal[""] | None = None
+    logprobs: Literal[0] | None = Field(None, description="Not given")
+
+    def _beginning(self) -> str:
+        return self.prompt
+
+    def as_prompt(self) -> Prompt:
+        """What engines are asked."""
+        return Prompt(self.prompt, self.sampling(), self.user)
+
+
+Request = TypeVar("Request", bound=Placed)
+
+
+def parse_request(kind: type[Request], body: bytes) -> Request:
     """The request in a body. Raises InvalidRequest, which names the field."""
     try:
-        return ChatCompletionRequest.model_validate_json(body)
+        return kind.model_validate_json(body)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if problem["type"] == "json_invalid":
@@ -149,6 +192,16 @@ def parse_request(body: bytes) -> ChatCompletionRequest:
 def _none_of(given: list, what: str) -> None:
     if given:
         raise ValueError(f"{what} are not supported here")
+
+
+def messages_of(messages: list[RequestMessage], audio_prefixes: tuple[str, ...]) -> tuple[Message, ...]:
+    """The messages that engines are given. Raises InvalidRequest for an audio address that is not ours."""
+    return tuple(_message(message, audio_prefixes) for message in messages)
+
+
+def _beginning_of(messages: list[RequestMessage]) -> str:
+    first = messages[0].content
+    return first if isinstance(first, str) else str(first[0])
 
 
 def _message(message: RequestMessage, audio_prefixes: tuple[str, ...]) -> Message:

@@ -1,14 +1,10 @@
 """POST /v1/chat/completions."""
 
-from contextlib import AsyncExitStack
-
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from viva.service.body import limited
-from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
-from viva_llm.chunks import ChunkWriter, new_answer_id
-from viva_llm.relay import events_of, headers_of, whole
+from viva_llm.chunks import CHAT
+from viva_llm.relay import respond
 from viva_llm.request_body import ChatCompletionRequest, parse_request
 from viva_llm.service import LLMService, service_of, wants_fallback
 
@@ -43,25 +39,8 @@ async def create_chat_completion(request: Request, service: LLMService = Depends
     `[DONE]`.
     """
     body = await limited(request, service.settings.max_body_bytes, what="The request").body()
-    asked = parse_request(body)
+    asked = parse_request(ChatCompletionRequest, body)
     routes = service.routes(asked.model, fallback=wants_fallback(request))
-    answer = service.answer(routes, asked.placement_key(), asked.as_chat(service.settings.audio_prefixes()))
-    answer_id = new_answer_id()
-    async with AsyncExitStack() as held:
-        held.enter_context(service.admission.place())
-        held.push_async_callback(answer.aclose)
-        try:
-            await unless_client_leaves(request, answer.start())
-            if not asked.stream:
-                body = await unless_client_leaves(request, whole(answer, answer_id))
-                return Response(orjson.dumps(body), headers=headers_of(answer), media_type="application/json")
-        except ClientLeft:
-            return Response(status_code=CLIENT_LEFT)
-        include_usage = asked.stream_options is not None and asked.stream_options.include_usage
-        writer = ChunkWriter(answer_id, answer.model, include_usage=include_usage)
-        return ClosingResponse(
-            events_of(answer, writer),
-            held=held.pop_all(),
-            headers=headers_of(answer),
-            media_type="text/event-stream",
-        )
+    chat = asked.as_chat(service.settings.audio_prefixes())
+    answer = service.answer(routes, asked.placement_key(), chat)
+    return await respond(request, asked, answer, CHAT, service.admission)

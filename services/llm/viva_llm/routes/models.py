@@ -11,7 +11,10 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 
 @router.get("", summary="The names that `model` may have")
 async def list_models(service: LLMService = Depends(service_of)) -> dict:
-    """Aliases (`viva` is the default one) and models. `max_model_len` is in tokens, null where nobody says it."""
+    """Aliases (`viva` is the default one), each with the `models` it stands for in order, and the models themselves.
+
+    `max_model_len` is in tokens, null where nobody says it.
+    """
     names = service.router.names()
     return {"object": "list", "data": [_model(name, routes, service) for name, routes in names.items()]}
 
@@ -27,6 +30,7 @@ async def get_model(name: str, service: LLMService = Depends(service_of)) -> dic
 
 def _model(name: str, routes: tuple[Route, ...], service: LLMService) -> dict:
     is_alias = routes is service.router.default or name in service.router.aliases
+    more = {"models": [route.shown_model or route.backend.name for route in routes]} if is_alias else {}
     return {
         "id": name,
         "object": "model",
@@ -34,4 +38,5 @@ def _model(name: str, routes: tuple[Route, ...], service: LLMService) -> dict:
         "owned_by": "viva" if is_alias else routes[0].backend.name,
         # Of the first route that says: those behind it are tried when it fails, and say so if a prompt is too long.
         "max_model_len": next((length for route in routes if (length := route.max_model_len)), None),
+        **more,
     }
