@@ -97,28 +97,34 @@ class ModelServer:
         if body["max_tokens"] == 1:
             self.warmings.append((body, dict(request.headers)))
             await self.may_answer.wait()
-            return web.json_response({"choices": []}, status=500 if self.fails_to_warm else 200)
+            if not body.get("stream"):
+                return web.json_response({"choices": []}, status=500 if self.fails_to_warm else 200)
+            return await _stream(request, "So", tokens)
         self.bodies.append(body)
-        return await self._answer(request, body["messages"], tokens)
+        return await _stream(request, _answer(body["messages"]), tokens)
 
-    async def _answer(self, request: web.Request, messages: list[dict], tokens: int) -> web.StreamResponse:
-        """Cites the passage that has the name that is asked for, if it is there to be read."""
-        question = messages[-1]["content"].rpartition("\n")[2]
-        name = re.findall(r"[A-Z][a-z]+", question)[-1]
-        shown = "\n".join(message["content"] for message in messages if isinstance(message["content"], str))
-        found = re.search(rf"^\[(\d+)\] .*\b{name}\b", shown, re.MULTILINE)
-        text = f"It is there [{found[1]}]." if found else "The lecture does not cover that."
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await response.prepare(request)
-        chunks = (
-            {"choices": [{"delta": {"content": text}, "finish_reason": None}]},
-            {"choices": [{"delta": {}, "finish_reason": "stop"}]},
-            {"choices": [], "usage": {"prompt_tokens": tokens, "completion_tokens": 5}},
-        )
-        for chunk in chunks:
-            await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
-        await response.write(b"data: [DONE]\n\n")
-        return response
+
+def _answer(messages: list[dict]) -> str:
+    """Cites the passage that has the name that is asked for, if it is there to be read."""
+    question = messages[-1]["content"].rpartition("\n")[2]
+    name = re.findall(r"[A-Z][a-z]+", question)[-1]
+    shown = "\n".join(message["content"] for message in messages if isinstance(message["content"], str))
+    found = re.search(rf"^\[(\d+)\] .*\b{name}\b", shown, re.MULTILINE)
+    return f"It is there [{found[1]}]." if found else "The lecture does not cover that."
+
+
+async def _stream(request: web.Request, text: str, tokens: int) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+    await response.prepare(request)
+    chunks = (
+        {"choices": [{"delta": {"content": text}, "finish_reason": None}]},
+        {"choices": [{"delta": {}, "finish_reason": "stop"}]},
+        {"choices": [], "usage": {"prompt_tokens": tokens, "completion_tokens": 5}},
+    )
+    for chunk in chunks:
+        await response.write(b"data: " + json.dumps(chunk).encode() + b"\n\n")
+    await response.write(b"data: [DONE]\n\n")
+    return response
 
 
 def _too_long(limit: int, tokens: int, wanted: int) -> web.Response:

@@ -51,12 +51,12 @@ async def test_the_plan_is_on_the_safe_side_of_the_count(replica, model):
 
 
 async def test_a_long_lecture_fills_the_room_for_passages(replica, model):
-    """A sample and what matches, not a few lines: a third of the context each, within the settings."""
+    """Not a few lines: half of it a sample, the other what matches, as much as the setting allows."""
     question = "What do the network, the star, the price and the vote have to do with Ossipova?"
     done = await replica.ask(question, long_lecture(180, facts_of(180)))
-    assert done.receipt.context.passages > 100
+    assert done.receipt.context.passages > 250
     system, question = model.prompts[0][0]["content"], model.prompts[0][-1]["content"]
-    assert 1500 < len(model.tokenizer.encode(system).ids) <= 4096
+    assert 4000 < len(model.tokenizer.encode(system).ids) <= 7500
     assert 1500 < len(model.tokenizer.encode(question).ids) <= 4200
     assert system.count("[1] ") == 1  # the beginning says what it is about
     numbers = [int(line[1 : line.index("]")]) for line in question.split("\n") if line.startswith("[")]

@@ -101,7 +101,7 @@ class Planner:
         return audio_lead(text, model.name, url, rate)
 
     def _passages_lead(self, text: LectureText, room: Room) -> Lead:
-        tokens = min(self._settings.context_passages_tokens, max(0, _prefix_room(room)) // 3)
+        tokens = max(0, _prefix_room(room)) // 2
         if tokens not in text.parts:
             text.parts[tokens] = passages_lead(text, tokens)
         return text.parts[tokens]
