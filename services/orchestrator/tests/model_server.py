@@ -39,6 +39,7 @@ class ModelServer:
     tokenizes: bool = True
     hears: bool = True  # whether audio is taken
     audio_s: float = 0.0  # length of every recording
+    fails: bool = False  # whether chats end in 500
     fails_to_warm: bool = False
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     may_count: asyncio.Event = field(default_factory=asyncio.Event)
@@ -86,6 +87,8 @@ class ModelServer:
         return web.json_response({"count": count, "max_model_len": self.limit, "tokens": [0] * count})
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
+        if self.fails:
+            return web.json_response({"error": {"message": "No."}}, status=500)
         body = await request.json()
         tokens = self.tokens(body["messages"])
         if tokens + body["max_tokens"] > self.limit:
