@@ -29,8 +29,8 @@ class Bound:
 
 def ranked(key: str, names: Iterable[str]) -> list[str]:
     """The names in the order in which this key prefers them."""
-    salt = key.encode("utf-8", "replace") + b"\0"
-    return sorted(names, key=lambda name: blake2b(salt + name.encode(), digest_size=8).digest())
+    salt = blake2b(key.encode("utf-8", "replace"), digest_size=16).digest()  # a key may be pages of a lecture
+    return sorted(names, key=lambda name: blake2b(name.encode(), key=salt, digest_size=8).digest())
 
 
 def place(loads: Sequence[int], queueing: Sequence[bool], bound: Bound) -> int:
