@@ -36,8 +36,9 @@ MARGIN_TOKENS = 64
 DEAF_S = 60.0
 # A plan that is refused as too long is made again for half the limit, down to this.
 LEAST_PROMPT = 512
-# What a server says that was given more than it takes; the last two are of servers that are not Viva's own.
-TOO_LONG = frozenset({"context_length_exceeded", "model_refused_request", "llm_refused"})
+TOO_LONG = "context_length_exceeded"
+# What a server says that is not Viva's own, for whatever reason: worth one try with less.
+PERHAPS_TOO_LONG = "llm_refused"
 
 
 class Planner:
@@ -145,7 +146,8 @@ class Planner:
             return Context(text, lead, room, context.history, context.model, self._narrower)
         if error is None:
             return None if kind == "passages" else self._in_parts(context, room)
-        if refused and error.code in TOO_LONG and room.limit is not None and room.prompt > LEAST_PROMPT:
+        too_long = error.code == TOO_LONG or (error.code == PERHAPS_TOO_LONG and kind != "passages")
+        if refused and too_long and room.limit is not None and room.prompt > LEAST_PROMPT:
             limit = room.answer + int(room.prompt) // 2
             structlog.get_logger().warning("prompt refused", code=error.code, kind=kind, limit=room.limit, next=limit)
             self._models.refused(limit)
