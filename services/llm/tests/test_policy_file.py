@@ -71,6 +71,8 @@ def test_list_of_backends_is_a_policy_of_one_alias():
         ((b"    - backend: pods\n", b"    []\n"), 13, "at least 1 item"),
         ((b'selector: "app=vllm"', b"objects: pods"), 7, "name a service or a selector"),
         ((b"    url: [", b"    dns: http://x/v1\n    url: ["), 4, "one of url, dns, kubernetes"),
+        ((b"    - backend: pods\n", b"    pods\n"), 13, "aliases.quality: should be a list"),
+        ((b"- backend: two", b"- two"), 11, "aliases.fast.1: should be a mapping"),
         ((b"aliases:", b"aliases: ["), 10, "no YAML"),
         ((b"  fast:", b"\tfast:"), 9, "no YAML"),
     ],

@@ -25,6 +25,14 @@ def test_outage_of_everything_is_not_doubled():
     assert 205 <= taken <= 211
 
 
+def test_quiet_time_saves_up_to_a_limit():
+    """A replica that dies after a long good time has its requests tried again, but not thousands of them."""
+    budget = RetryBudget(0.2)
+    for _ in range(10_000):
+        budget.earn()
+    assert sum(budget.take() for _ in range(1000)) == 100
+
+
 def test_share_of_nothing_allows_none():
     """A share of 0 turns retries off."""
     budget = RetryBudget(0)

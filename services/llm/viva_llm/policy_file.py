@@ -11,6 +11,9 @@ _MAX_BYTES = 1024 * 1024
 _WORDED = {
     "extra_forbidden": "there is no such setting",
     "missing": "is missing",
+    "tuple_type": "should be a list",
+    "dict_type": "should be a mapping",
+    "model_type": "should be a mapping",
     "string_pattern_mismatch": "is no name: letters, digits and - only, beginning with a letter or digit",
 }
 
