@@ -119,3 +119,12 @@ class TestHearing:
         done = await replica.ask(QUESTION, long_lecture(8, {4: FACT}))
         assert done.receipt.context.kind == "transcript"
         assert done.citations
+        assert done.degraded is None
+
+    async def test_what_cannot_hear_stands_in_from_the_transcript(self, start, model, llm_url):
+        """The extractive answerer takes no recording; when the model is away it is given the transcript."""
+        model.fails = True
+        replica = await start(llm_url=llm_url, context_audio_url=f"{PREFIX}{{lecture_id}}/audio")
+        done = await replica.ask(QUESTION, long_lecture(8, {4: FACT}))
+        assert done.receipt.context.kind == "transcript"
+        assert done.degraded == "llm:extractive"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from viva.errors import InvalidRequest, StageUnavailable, VivaError
+from viva.errors import VivaError
 from viva.service.upstream import Upstream
 from viva_orchestrator.context.addresses import RecordingAddresses
 from viva_orchestrator.context.context import Context, Room
@@ -135,8 +135,8 @@ class Planner:
     def _narrower(self, context: Context, error: VivaError | None) -> Context | None:
         """Less of the lecture, because a question does not fit (no error) or because the model refused the prompt."""
         text, room, kind = context.text, context.room, context.lead.kind
-        refused = isinstance(error, InvalidRequest)
-        if kind == "audio" and (refused or error is None or isinstance(error, StageUnavailable)):
+        if kind == "audio":
+            # Whatever went wrong: what cannot hear, like the extractive answerer, can still answer from the transcript.
             if error is not None:
                 structlog.get_logger().warning("recording not taken", code=error.code)
                 self._deaf_until = time.monotonic() + DEAF_S
@@ -147,7 +147,7 @@ class Planner:
         if error is None:
             return None if kind == "passages" else self._in_parts(context, room)
         too_long = error.code == TOO_LONG or (error.code == PERHAPS_TOO_LONG and kind != "passages")
-        if refused and too_long and room.limit is not None and room.prompt > LEAST_PROMPT:
+        if too_long and room.limit is not None and room.prompt > LEAST_PROMPT:
             limit = room.answer + int(room.prompt) // 2
             structlog.get_logger().warning("prompt refused", code=error.code, kind=kind, limit=room.limit, next=limit)
             self._models.refused(limit)
