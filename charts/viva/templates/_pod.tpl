@@ -115,10 +115,12 @@ topologySpreadConstraints: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* startup, liveness and readiness of Viva's own services, whose paths and meaning are the same in all: the values of `probes`. */}}
+{{/* startup, liveness and readiness of Viva's own services, whose paths and meaning are the same in all: the values of `probes`.
+     A service listens once its engine is loaded, so that /healthz tells the end of the start; llm's /readyz waits for its model
+     servers besides, and half an hour of theirs must not restart it. */}}
 {{- define "viva.probes" -}}
 startupProbe:
-  httpGet: {path: /readyz, port: http}
+  httpGet: {path: /healthz, port: http}
   periodSeconds: {{ .startup.periodSeconds }}
   timeoutSeconds: 3
   failureThreshold: {{ .startup.failureThreshold }}
