@@ -47,6 +47,12 @@ spec:
 {{- end }}
 {{- end }}
 
+{{/* The pods of a Deployment or StatefulSet by their names, as a regular expression: dict kind, name. Another one whose name only
+     begins alike (a group `qwen-long` beside `qwen`) is not among them. */}}
+{{- define "viva.podNames" -}}
+{{ .name }}-{{ ternary "[0-9]+" "[a-z0-9]+-[a-z0-9]{5}" (eq .kind "StatefulSet") }}
+{{- end }}
+
 {{/* A KEDA trigger that asks Prometheus: dict root, query, threshold. The pods are told by their name, which every way of scraping keeps. */}}
 {{- define "viva.kedaTrigger" -}}
 - type: prometheus
@@ -82,7 +88,7 @@ spec:
     horizontalPodAutoscalerConfig:
       behavior: {{- include "viva.behavior" (dict "seconds" $scaling.scaleDownSeconds) | nindent 8 }}
   triggers:
-    {{- $query := printf "sum(%s{namespace=%q,pod=~%q})" (include "viva.loadMetric" .component) .root.Release.Namespace (printf "%s-.+" $name) }}
+    {{- $query := printf "sum(%s{namespace=%q,pod=~%q})" (include "viva.loadMetric" .component) .root.Release.Namespace (include "viva.podNames" (dict "kind" "Deployment" "name" $name)) }}
     {{- include "viva.kedaTrigger" (dict "root" .root "query" $query "threshold" $scaling.load.target) | nindent 4 }}
     - type: cpu
       metricType: Utilization
