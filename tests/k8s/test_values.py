@@ -84,6 +84,13 @@ def test_the_gateway_of_eks_is_the_one_that_the_route_names(documents):
     assert "strict_transport_security" in listener["listenerAttributes"][0]["key"]
 
 
+def test_the_route_asks_an_alb_for_nothing_that_it_does_not_know(documents):
+    """Its controller documents timeouts and ResponseHeaderModifier of an HTTPRoute as not supported."""
+    (values,) = documents("values-eks-gateway.yaml")
+    assert values["ingress"]["gateway"]["requestTimeout"] == ""
+    assert values["ingress"]["hsts"]["enabled"] is False
+
+
 def test_the_gateway_waits_as_long_as_the_chart_says(documents, defaults):
     """An idle time shorter than a pause in a stream would cut it; a pod that ends is kept while it answers."""
     objects = {found["kind"]: found["spec"] for found in documents("eks-gateway.yaml")}
