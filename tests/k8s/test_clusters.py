@@ -110,7 +110,10 @@ def test_the_role_reaches_one_bucket_and_no_other(cluster, documents):
 
 
 def test_karpenter_finds_what_eksctl_made(karpenter_cluster, karpenter):
-    """Subnets and security groups by the cluster's tag, and the role whose name ends in that of the cluster."""
+    """Security groups and private subnets by the cluster's tag, and the role whose name ends in that of the cluster.
+
+    eksctl puts the cluster's tag on public subnets, too; the one for inner load balancers is on private ones alone.
+    """
     tags = karpenter_cluster["metadata"]["tags"]
     assert tags == {"karpenter.sh/discovery": karpenter_cluster["metadata"]["name"]}
     assert karpenter_cluster["iam"]["withOIDC"]
@@ -118,7 +121,8 @@ def test_karpenter_finds_what_eksctl_made(karpenter_cluster, karpenter):
     assert len(classes) == 2
     for spec in classes:
         assert spec["role"] == f"eksctl-KarpenterNodeRole-{karpenter_cluster['metadata']['name']}"
-        assert spec["subnetSelectorTerms"] == spec["securityGroupSelectorTerms"] == [{"tags": tags}]
+        assert spec["securityGroupSelectorTerms"] == [{"tags": tags}]
+        assert spec["subnetSelectorTerms"] == [{"tags": {**tags, "kubernetes.io/role/internal-elb": "1"}}]
         assert [term["alias"].partition("@")[0] for term in spec["amiSelectorTerms"]] == ["al2023"]
         assert all(mapping["ebs"]["encrypted"] for mapping in spec["blockDeviceMappings"])
 
