@@ -16,6 +16,8 @@ UNITS = {"Ki": 2**10, "Mi": 2**20, "Gi": GIB, "m": 1e-3, "k": 1e3, "M": 1e6, "G"
 INSTANCES = {"m7i.xlarge": (4, 16, 0), "g6.2xlarge": (8, 32, 1), "g5.2xlarge": (8, 32, 1)}
 LOCAL_DISKS_GIB = {"g6.2xlarge": 419, "g5.2xlarge": 419}  # 450 GB each
 KEPT_CORES, KEPT_MEMORY = 0.5, 0.12  # what the system, the kubelet and daemon sets keep for themselves, generously
+# etcd, API server, controllers, scheduler, two of CoreDNS, the network.
+KINDS_OWN_CORES = 0.95
 SYSTEM_DISK_GIB = 60  # the system, and the images: vLLM's alone takes some 30 GiB unpacked
 
 
@@ -184,6 +186,15 @@ def test_a_node_that_is_not_marked_is_not_taken(models: list[Pod]):
         assert not unmarked.takes(pod)
         assert not tainted.takes(pod)
         assert not smaller.takes(pod)
+
+
+def test_kind_holds_everything_on_a_machine_of_two_cores():
+    """Also while an update has two of each Deployment that is rolled, and the test that follows is waited for."""
+    release = render(helm_python.values_from_yaml((ROOT / "k8s" / "values-kind.yaml").read_text()))
+    rolled = [pod for pod in release.pods if pod.owner["spec"].get("strategy", {}).get("type") == "RollingUpdate"]
+    assert len(rolled) == 3
+    wanted = sum(requested(pod, "cpu") for pod in (*release.pods, *rolled))
+    assert wanted <= 2 - KINDS_OWN_CORES
 
 
 def test_two_nodes_hold_a_full_installation():
