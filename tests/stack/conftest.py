@@ -38,7 +38,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> Spoken:
     return Spoken(
         cached(excerpt, cache)[0],
         cached("Who made the first integrated circuit?", cache)[0],
-        cached("And in which year was that?", cache)[0],
+        cached("And what year was that?", cache)[0],
     )
 
 
