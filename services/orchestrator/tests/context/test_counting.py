@@ -107,6 +107,15 @@ def test_a_model_may_be_named_itself():
     assert read_model("no list", "qwen") == Model("qwen", None, False)
 
 
+async def test_a_refusal_never_raises_the_limit(replica):
+    """It says what is too much, not what there is."""
+    models = replica.planner._models
+    models.refused(100_000)
+    assert (await models.known()).limit == 16_384
+    models.refused(5000)
+    assert (await models.known()).limit == 5000
+
+
 async def test_a_stage_that_is_away_is_no_reason_not_to_plan(start):
     """Without a word from the llm stage 16384 tokens are assumed; the question itself will tell that it is away."""
     replica = await start(llm_url="http://127.0.0.1:1")

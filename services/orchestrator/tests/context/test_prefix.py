@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.sessions import PastTurn
 
 from ..long_lectures import long_lecture
@@ -36,6 +39,21 @@ async def test_the_choice_does_not_hang_on_the_history(replica):
     prompt = context.ask("Was it Ossipova?")
     assert prompt.use.kind == "transcript"
     assert prompt.messages[0] == (await replica.planner.plan(lecture, ())).ask("Who?").messages[0]
+
+
+async def test_a_lecture_that_leaves_no_room_for_a_conversation_is_cut(replica, model):
+    """Else the second question would have no history, or the third another kind of prompt."""
+    lecture = long_lecture(25)
+    whole = await replica.planner.plan(lecture, ())
+    model.limit = model.tokens([*whole.lead.messages, {"role": "user", "content": "?"}]) + 400 + 700
+    lecture = long_lecture(25, lecture_id=f"lec_{1:032x}")
+    await replica.planner.close()
+    replica = replace(replica, planner=Planner(replica.parts.settings, replica.parts.stages.llm, None))
+    history = [past(lecture.lecture_id, 1)]
+    context = await replica.planner.plan(lecture, history)
+    assert context.lead.kind == "passages"
+    assert "question 1" in [message["content"] for message in context.ask("Was it Ossipova?").messages]
+    await replica.planner.close()
 
 
 @pytest.mark.parametrize("minutes", [60, 180])

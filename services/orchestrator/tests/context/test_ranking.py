@@ -48,6 +48,11 @@ def test_what_was_asked_and_cited_before_comes_after_the_best():
     assert INDEX.order("What about germanium?", "Who?", "It was Kilby [7].")[0] == 3
 
 
+def test_a_question_without_words_of_its_own_is_about_the_one_before():
+    """Also when that was answered without a citation."""
+    assert INDEX.order("And where was that?", "What about the corridors?")[0] == 1
+
+
 def test_marks_of_passages_that_are_not_there_are_ignored():
     """A model may have made them up."""
     assert INDEX.order("coffee", "", "See [99] and [0].")[0] == 4
