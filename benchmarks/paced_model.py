@@ -24,6 +24,7 @@ FINISH = (
     '"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
 )
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
 MODELS = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 25\r\n\r\n{"data":[{"id":"paced"}]}'
 
 
@@ -53,8 +54,11 @@ class PacedModel(asyncio.Protocol):
         if len(body) < int(lengths[0].partition(b":")[2]):
             return
         self._received = b""
+        if b"/completions " not in head.partition(b"\r\n")[0]:
+            self._transport.write(NOT_FOUND)
+            return
         asked = json.loads(body)
-        self._left, self._gap_s = asked["max_tokens"], 1 / asked["seed"]
+        self._left, self._gap_s = asked.get("max_tokens", 1), 1 / asked.get("seed", 30)
         self._due = asyncio.get_running_loop().time()
         self._transport.write(STREAM)
         self._token(f"{came:.6f}@")
