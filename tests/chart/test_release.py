@@ -84,7 +84,7 @@ def test_the_next_version_changes_no_immutable_field(helm: Helm, next_version: P
     before = helm.snapshot()
     helm.upgrade(chart=next_version)
     assert set(helm.api.objects) == set(before)
-    images = re.findall(r"'image': 'viva-[a-z]+:([^']+)'", str(helm.api.kind("Deployment")))
+    images = re.findall(r"'image': 'localhost/viva-[a-z]+:([^']+)'", str(helm.api.kind("Deployment")))
     assert set(images) == {"0.2.0"}
 
 

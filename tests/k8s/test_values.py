@@ -51,6 +51,12 @@ def test_kind_takes_the_images_that_make_kind_loads(documents):
     assert "readonly LOCAL=localhost\n" in (ROOT / "scripts" / "images").read_text()
 
 
+def test_the_chart_without_values_takes_the_images_that_make_images_builds(defaults):
+    """Wherever they have been loaded into the nodes, `helm install` alone finds them."""
+    assert defaults["image"]["registry"] == "localhost"
+    assert defaults["image"]["pullPolicy"] == "IfNotPresent"
+
+
 def test_gpu_groups_start_from_profiles_that_are_there(documents, defaults):
     """One of them is on, so that the file adds a model without more being said."""
     (values,) = documents("values-gpu.yaml")
