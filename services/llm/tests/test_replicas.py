@@ -105,6 +105,7 @@ async def test_hot_key_spills_to_its_second_replica(serve, replicas, model_serve
 
 async def test_replica_with_a_queue_is_passed_over(serve, replicas, model_server, second_server):
     """vLLM's own word that requests wait there sends a lecture to its second replica, while that has none waiting."""
+    model_server.metrics = second_server.metrics = b"vllm:num_requests_running 0.0\n"
     client = await serve(routes_file=replicas, probe_interval_s=60, load_interval_s=0.02)
     first, second = await first_of("hot", client, model_server, second_server)
     first.metrics = b"vllm:num_requests_running 1.0\nvllm:num_requests_waiting 2.0\nvllm:kv_cache_usage_perc 0.25\n"

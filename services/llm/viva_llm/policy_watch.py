@@ -14,6 +14,8 @@ from viva_llm.policy_file import PolicyError, parse_policy, read_policy
 from viva_llm.router import Router
 from viva_llm.settings import LLMSettings
 
+_NOT_LOOKED_YET = b"\0"  # no YAML
+
 
 def first_policy(settings: LLMSettings) -> tuple[Policy, str]:
     """The policy to start with and a sentence on where it is from. Raises EngineUnavailable."""
@@ -43,7 +45,7 @@ class PolicyWatch:
         self._settings = settings
         self._router = router
         self._metrics = metrics
-        self._seen: bytes | None = None
+        self._seen: bytes | None = _NOT_LOOKED_YET
         self._loaded_at = time.time()
         self._watch: asyncio.Task | None = None
         self._log = structlog.get_logger()
@@ -53,7 +55,6 @@ class PolicyWatch:
     async def start(self) -> None:
         """Begins to look."""
         if self._path is not None:
-            self._seen = await self._content()
             self._watch = asyncio.create_task(self._keep_looking())
 
     async def close(self) -> None:
@@ -77,6 +78,8 @@ class PolicyWatch:
             if content is None:
                 raise PolicyError(f"{self._path} cannot be read")
             policy = checked(parse_policy(content, self._path.name), self._settings)
+            if policy == self._router.policy and not self.error:
+                return
             await self._router.adopt(policy)
         except (PolicyError, VivaError) as error:
             self._refuse(str(error))

@@ -11,6 +11,8 @@ from viva_llm.failure import Failure, Reason
 from viva_llm.health import Health
 from viva_llm.load import Load
 
+# A server that has no metrics of this kind is asked for them rarely: it may be somebody else's, or be replaced.
+_ASK_AGAIN_S = 60.0
 _NO_MODEL = (
     "its entry names no model and it lists none; write the model behind the address as '|model', or into its route"
 )
@@ -39,6 +41,7 @@ class Replica:
         self.in_flight = 0
         self._load_lasts_s = load_lasts_s
         self._load_read_at = 0.0
+        self._ask_load_at = 0.0
         self._clock = clock
         self._log = structlog.get_logger()
 
@@ -100,6 +103,8 @@ class Replica:
 
     async def read_load(self, timeout_s: float) -> None:
         """Asks how much it has to do. What cannot be read just grows old: probes tell of its health."""
+        if self._clock() < self._ask_load_at:
+            return
         try:
             async with asyncio.timeout(timeout_s):
                 load = await self.engine.load()
@@ -109,6 +114,8 @@ class Replica:
             self._log.exception("reading a load raised an unmapped error", replica=self.name)
             return
         self.load, self._load_read_at = load, self._clock()
+        if load is None:
+            self._ask_load_at = self._clock() + _ASK_AGAIN_S
 
     def _tell(self) -> None:
         if self.health.serving:

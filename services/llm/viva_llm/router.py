@@ -19,7 +19,8 @@ class Router:
 
     def __init__(self, policy: Policy, settings: LLMSettings) -> None:
         self._settings = settings
-        self._policy = policy
+        self.policy = policy
+        """The policy in force."""
         self.backends = {name: make_backend(name, entry, settings) for name, entry in policy.used().items()}
         self.aliases = self._routes(policy, self.backends)
         self._retiring: set[asyncio.Task] = set()
@@ -28,7 +29,7 @@ class Router:
     @property
     def default(self) -> Routes:
         """The routes of a request that names no model."""
-        return self.aliases[self._policy.default]
+        return self.aliases[self.policy.default]
 
     def routes_for(self, model: str | None) -> Routes:
         """The routes to try, in order. Raises NotFound for a name that nothing goes by."""
@@ -77,14 +78,14 @@ class Router:
     async def adopt(self, policy: Policy) -> None:
         """Goes over to another policy. Backends whose entry is the same stay as they are, with all that is known of
         them; the others end their answers first. Raises EngineUnavailable, and then nothing has changed."""
-        old, new = self._policy.used(), policy.used()
+        old, new = self.policy.used(), policy.used()
         kept = {name: self.backends[name] for name, entry in new.items() if old.get(name) == entry}
         fresh = {name: make_backend(name, new[name], self._settings) for name in new.keys() - kept.keys()}
         backends = {name: kept.get(name) or fresh[name] for name in new}
         aliases = self._routes(policy, backends)
         await self._start(fresh.values())
         gone = [backend for backend in self.backends.values() if backend not in backends.values()]
-        self._policy, self.backends, self.aliases = policy, backends, aliases
+        self.policy, self.backends, self.aliases = policy, backends, aliases
         for backend in gone:
             self._retire(backend)
 

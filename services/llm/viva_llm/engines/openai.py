@@ -12,7 +12,7 @@ from viva_llm.chat import Asked
 from viva_llm.engine import ServedModel
 from viva_llm.engines.openai_chunks import ChunkReader
 from viva_llm.engines.openai_errors import error_of, failure_of, failure_of_call
-from viva_llm.engines.openai_request import upstream_request
+from viva_llm.engines.openai_request import Cleaner, upstream_request
 from viva_llm.failure import Failure, Reason
 from viva_llm.load import Load, parse_load
 from viva_llm.settings import LLMSettings
@@ -36,6 +36,7 @@ class OpenAIEngine:
     def __init__(self, backend: str, url: str, settings: LLMSettings) -> None:
         self._url = url
         self._root = url.removesuffix("/v1")
+        self._cleaned = Cleaner()
         self._key = settings.key_of(backend)
         self._connect_s = settings.connect_timeout_s
         self._session: aiohttp.ClientSession | None = None
@@ -68,7 +69,7 @@ class OpenAIEngine:
 
     async def stream(self, asked: Asked, model: str) -> AsyncGenerator[Delta]:
         """Relays the server's stream as deltas; closing this closes the connection, which stops the server's work."""
-        path, body = upstream_request(asked, model)
+        path, body = upstream_request(asked, model, self._cleaned)
         response = await self._post(self._url + path, body, "text/event-stream")
         try:
             await _check(response)
