@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .chart import render
+from .chart import ROOT, render
 from .combinations import ALL
 from .manifests import Rendered
 from .pods import GPU, Pod
@@ -70,6 +70,15 @@ def test_every_variable_is_read_by_somebody(rendered: Rendered):
             assert variable["name"] in {*VLLM["environment"], *NOT_ITS_OWN}, (str(pod), variable["name"])
 
 
+def test_the_router_and_not_the_server_closes_an_idle_connection(rendered: Rendered):
+    """Else the first question after a pause takes a connection that the server is closing."""
+    source = (ROOT / "services/llm/viva_llm/engines/openai.py").read_text(encoding="utf-8")
+    kept_s = float(re.search(r"keepalive_timeout=(\d+)", source)[1])
+    for pod in groups_of(rendered):
+        environ = environment(pod, pod.main, Surroundings(rendered, made_up=True))
+        assert float(environ["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"]) > kept_s
+
+
 def test_nothing_is_fetched_at_run_time(rendered: Rendered):
     """The server sees no hub and counts for nobody; a model comes from its volume, or is streamed from a bucket."""
     for pod in groups_of(rendered):
@@ -81,6 +90,12 @@ def test_nothing_is_fetched_at_run_time(rendered: Rendered):
         if model.startswith("/models/"):
             (mount,) = [each for each in pod.main["volumeMounts"] if each["mountPath"] == "/models"]
             assert mount["readOnly"] is True
+
+
+def test_a_claim_that_is_only_read_is_attached_for_reading():
+    """A disk attached for writing goes to one node alone, and the second pod would wait for it for ever."""
+    (pod,) = groups_of(render(ALL["models on a claim that is only read"]))
+    assert pod.volumes["models"]["persistentVolumeClaim"] == {"claimName": "weights", "readOnly": True}
 
 
 def test_a_download_is_of_a_commit(rendered: Rendered):

@@ -85,7 +85,7 @@ vllm/{{ .model }}/{{ .revision | trunc 12 }}
   persistentVolumeClaim: {claimName: {{ include "viva.modelsClaim" .root }}}
 {{- else if eq .cache.type "claim" -}}
 - name: models
-  persistentVolumeClaim: {claimName: {{ .cache.claimName }}}
+  persistentVolumeClaim: {claimName: {{ .cache.claimName }}{{ if eq .cache.accessMode "ReadOnlyMany" }}, readOnly: true{{ end }}}
 {{- end }}
 {{- end }}
 

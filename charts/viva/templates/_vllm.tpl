@@ -73,6 +73,8 @@ TRITON_CACHE_DIR: /scratch/triton
 TORCHINDUCTOR_CACHE_DIR: /scratch/torchinductor
 FLASHINFER_WORKSPACE_BASE: /scratch
 NUMBA_CACHE_DIR: /scratch/numba
+# llm keeps idle connections for 75 seconds, and vLLM would close them after five: just when a question comes.
+VLLM_HTTP_TIMEOUT_KEEP_ALIVE: "90"
 VLLM_MEDIA_URL_ALLOW_REDIRECTS: "0"
 VLLM_NO_USAGE_STATS: "1"
 DO_NOT_TRACK: "1"
