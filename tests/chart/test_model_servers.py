@@ -174,7 +174,9 @@ def test_readiness_and_life_generate_a_token(rendered: Rendered):
         assert "generate_token.py" in scripts["data"]
 
 
-@pytest.mark.parametrize("profile", ["qwen2.5-omni-3b", "llama-3.1-8b-instruct"])
+@pytest.mark.parametrize(
+    "profile", ["qwen2.5-omni-3b", "llama-3.1-8b-instruct", "llama-3.1-8b-instruct-h100"]
+)
 def test_a_profile_needs_nothing_but_its_name(profile: str):
     """`--set vllm.groups.own.profile=NAME` is a whole group."""
     (pod,) = groups_of(render({"vllm": {"groups": {"own": {"profile": profile}}}}))
