@@ -111,7 +111,7 @@ def test_a_pod_runs_what_its_image_runs(service: str):
     assert pod.main.get("command", entry_point(service)) == entry_point(service)
     assert pod.port_numbers == {"http": int(re.findall(r"^EXPOSE (\d+)$", text, re.MULTILINE)[-1])}
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE)[-1] == f"{security['runAsUser']}:{security['runAsGroup']}"
-    assert pod.main["image"].split(":")[0] == f"viva-{service}"
+    assert pod.main["image"].split(":")[0] == f"localhost/viva-{service}"  # as scripts/images calls it
 
 
 @pytest.mark.parametrize("service", STAGES)
