@@ -215,3 +215,9 @@ def test_another_release_beside_it_shares_no_name():
     }
     assert not first & second
     assert {name for _, name in second if not name.startswith("second-viva-")} == set()
+
+
+def test_the_helm_test_ends_before_helm_gives_up():
+    """With a sentence that says how far it came: `helm test` waits for five minutes and then says nothing of it."""
+    (hook,) = [pod for pod in render().pods if pod.component == "test"]
+    assert float(hook.main["command"][-1]) < hook.spec["activeDeadlineSeconds"] <= 300
