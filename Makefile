@@ -1,7 +1,7 @@
 # Every target prepares what it needs (scripts/bootstrap) and then calls the `viva` command, which does the work.
 .DEFAULT_GOAL := help
 .PHONY: help demo run models test lint format bench lock clean install install-test install-chart test-chart \
-	test-images images push kind
+	test-images install-vllm test-vllm images push kind
 
 VENV := .venv/bin
 # The bootstrap may have put a redis-server there (see scripts/bootstrap).
@@ -27,6 +27,9 @@ test-chart: install-chart ## run the tests of the Helm chart, with no cluster an
 
 test-images: install-test ## install what each image holds into a new environment, and start it there
 	@$(VENV)/pytest tests/images -m installs
+
+test-vllm: install-vllm ## ask the real vLLM, on CPUs, behind the router (installs it beside the project: minutes, GB)
+	@$(VENV)/pytest tests/vllm --timeout=900 -rP
 
 lint: install-test ## check the code's style
 	@$(VENV)/ruff check .
@@ -63,3 +66,6 @@ install-test:
 
 install-chart:
 	@scripts/bootstrap chart
+
+install-vllm: install-test
+	@scripts/vllm_env
