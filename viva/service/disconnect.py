@@ -26,12 +26,16 @@ class ClientLeft(Exception):
 async def unless_client_leaves(request: Request, work: Awaitable[Result]) -> Result:
     """The result of `work`, which ends with ClientLeft on a disconnect. The body must have been read before.
 
-    Once a response streams, Starlette watches the connection itself; a handler that still waits for its first item is
+    Once a response streams, ClosingResponse watches the connection; a handler that still waits for its first item is
     not watched by anybody else.
     """
+    return await _unless_left(request.receive, work)
+
+
+async def _unless_left(receive: Receive, work: Awaitable[Result]) -> Result:
     try:
         async with asyncio.TaskGroup() as group:
-            watcher = group.create_task(_until_left(request))
+            watcher = group.create_task(_until_left(receive))
             result = await work
             watcher.cancel()
     except BaseExceptionGroup as both:
@@ -40,8 +44,8 @@ async def unless_client_leaves(request: Request, work: Awaitable[Result]) -> Res
     return result
 
 
-async def _until_left(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _until_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
     raise ClientLeft
 
@@ -49,8 +53,11 @@ async def _until_left(request: Request) -> None:
 class ClosingResponse(StreamingResponse):
     """A stream that gives back what it holds when it ends, is cut, or its client leaves.
 
-    Starlette cancels the sending when the client leaves, but a generator that waits in its `yield` just then, or has
-    not begun, would be left to the garbage collector, and its work with it. What must be closed in any case is `held`.
+    The sending is cancelled when the client leaves, but a generator that waits in its `yield` just then, or has not
+    begun, would be left to the garbage collector, and its work with it. What must be closed in any case is `held`.
+
+    It is sent by the request's own task, and only the watch for the client has another. Starlette does it the other
+    way round, and the first item has to wait for the new task's turn.
     """
 
     def __init__(self, body: AsyncGenerator[bytes], *, held: AsyncExitStack, **options: Any) -> None:
@@ -60,7 +67,7 @@ class ClosingResponse(StreamingResponse):
         self.headers.setdefault("cache-control", "no-store")
         self.headers.setdefault("x-accel-buffering", "no")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Sends the stream.
 
         When it breaks off with an error of ours, nothing more is sent: without the last message the server closes the
@@ -68,7 +75,9 @@ class ClosingResponse(StreamingResponse):
         """
         async with self._held:
             try:
-                await super().__call__(scope, receive, send)
+                await _unless_left(receive, self.stream_response(send))
+            except ClientLeft:
+                pass
             except VivaError as error:
                 structlog.get_logger().warning("response cut", code=error.code, reason=error.message)
             finally:
