@@ -9,7 +9,7 @@ counts from the request's first byte to the token's arrival, less the time that 
 that less the same without a proxy, in the same round. CPU is of the proxy with all its children, user and system,
 over the tokens that came, and has the requests' own work in it.
 
-A turn during which other processes took more than `--quiet` of the machine is repeated, at most three times.
+A turn during which other processes took more than `--quiet` of the machine is repeated, at most twice.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from viva.stack.ports import free_ports
 
 DIRECT = "no proxy"
 REPLICAS = 2
-ATTEMPTS = 4
+ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True)
