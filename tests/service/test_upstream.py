@@ -25,6 +25,9 @@ async def upstream():
                 return web.json_response({"error": error}, status=422)
             case "busy":
                 return web.Response(status=429, headers={"Retry-After": "7"})
+            case "out":
+                error = {"code": "asr_unavailable", "message": "No engine runs.", "request_id": "r"}
+                return web.json_response({"error": error}, status=503)
             case "broken":
                 return web.Response(status=500, text="Traceback ...")
             case "unauthorised":
@@ -61,6 +64,7 @@ async def test_a_good_answer_comes_back(upstream):
         ("/bad", InvalidRequest, "audio_empty"),
         ("/foreign", InvalidRequest, "asr_refused"),
         ("/busy", Overloaded, "asr_overloaded"),
+        ("/out", StageUnavailable, "asr_unavailable"),
         ("/broken", StageUnavailable, "asr_unavailable"),
         ("/unauthorised", StageUnavailable, "asr_unavailable"),
         ("/silent", DeadlineExceeded, "asr_timeout"),

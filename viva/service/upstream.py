@@ -145,6 +145,8 @@ class Upstream:
         ours = given if "request_id" in given else {}
         code = str(ours.get("code") or f"{self.stage}_refused")
         message = str(ours.get("message") or f"The {self.stage} stage refused the request ({response.status}).")
+        if response.status == 503 and code == f"{self.stage}_unavailable":
+            return StageUnavailable(self.stage, message)
         if response.status in (429, 503):
             return Overloaded(
                 f"The {self.stage} stage is at its capacity; try again in a moment.",
