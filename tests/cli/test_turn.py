@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from viva.cli.turn import TurnFailed, TurnView
-from viva.events import AnswerDelta, Audio, Citation, Done, Error, Receipt, Transcript, Usage
+from viva.events import AnswerDelta, Audio, Citation, ContextUse, Done, Error, Receipt, Transcript, Usage
 
 
 def console() -> Console:
@@ -41,6 +41,14 @@ def test_a_turn_is_printed_in_the_order_in_which_it_came():
     text = shown(Transcript("who made it"), AnswerDelta("Jack "), AnswerDelta("Kilby."), done())
     order = ["Heard     who made it", "Answer    Jack Kilby.", "[04:00-04:09] ", "transcribe", "whole turn"]
     assert [text.index(part) for part in order] == sorted(text.index(part) for part in order)
+
+
+def test_it_says_when_the_model_was_not_given_the_whole_lecture():
+    """Passages instead of the whole are named, with how many; the whole goes without saying."""
+    part = Receipt(total_ms=500, context=ContextUse("passages", 15_000, 16_384, 70))
+    whole = Receipt(total_ms=500, context=ContextUse("transcript", 900, 16_384, 12))
+    assert "70 passages" in shown(Transcript("who"), AnswerDelta("Jack."), done(receipt=part))
+    assert "Given" not in shown(Transcript("who"), AnswerDelta("Jack."), done(receipt=whole))
 
 
 def test_quoted_words_keep_their_brackets_and_lose_control_characters():

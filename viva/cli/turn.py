@@ -15,6 +15,11 @@ from viva.passages import clock
 
 _LABEL_WIDTH = 12
 _WIDEST = 100
+# What the model was given of the lecture; the whole transcript goes without saying.
+_GIVEN = {
+    "audio": "the recording itself",
+    "passages": "{passages} passages that matter: the whole lecture does not fit the model",
+}
 
 
 class TurnFailed(VivaError):
@@ -82,6 +87,8 @@ class TurnView:
             place = Text(f"[{clock(citation.start)}-{clock(citation.end)}] ", style="green")
             quoted = Text(f'"{printable(citation.text).strip()}"', style="italic")
             self._line("Rests on" if number == 0 else "", place + quoted)
+        if given := _GIVEN.get(done.receipt.context.kind if done.receipt.context else ""):
+            self._line("Given", Text(given.format(passages=done.receipt.context.passages)))
         if done.degraded:
             self._line("Degraded", Text(printable(done.degraded), style="yellow"))
         if not done.history_saved:
