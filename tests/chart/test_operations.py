@@ -46,12 +46,13 @@ def is_there(path: str, values: dict) -> bool:
 
 @pytest.fixture(scope="module")
 def releases() -> list[Rendered]:
-    """What the documents install: plain, and with the values of k8s/ and a shared volume of models."""
+    """What the documents install: plain, with the values of k8s/, a shared volume of models, a group of one's own."""
     files = [
         helm_python.values_from_yaml((ROOT / "k8s" / f"values-{name}.yaml").read_text()) for name in ("eks", "gpu")
     ]
     models = {"models": {"volume": {"enabled": True}, "job": {"enabled": True}}, "asr": {"models": MODELS}}
-    return [render(), render(reduce(merged, files)), render(models)]
+    own = {"vllm": {"groups": {"own": {"profile": "qwen2.5-omni-3b"}}}}
+    return [render(), render(reduce(merged, files)), render(models), render(own)]
 
 
 MODELS = {"names": ["whisper-base.en"], "cache": "shared"}
