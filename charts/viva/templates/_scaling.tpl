@@ -48,9 +48,10 @@ spec:
 {{- end }}
 
 {{/* The pods of a Deployment or StatefulSet by their names, as a regular expression: dict kind, name. Another one whose name only
-     begins alike (a group `qwen-long` beside `qwen`) is not among them. */}}
+     begins alike (a group `qwen-long` beside `qwen`) is not among them. Kubernetes cuts the last hyphen of a Deployment's pod off with the
+     end of the hash when the name would be too long. */}}
 {{- define "viva.podNames" -}}
-{{ .name }}-{{ ternary "[0-9]+" "[a-z0-9]+-[a-z0-9]{5}" (eq .kind "StatefulSet") }}
+{{ .name }}-{{ ternary "[0-9]+" "[a-z0-9]+(-[a-z0-9]{5})?" (eq .kind "StatefulSet") }}
 {{- end }}
 
 {{/* A KEDA trigger that asks Prometheus: dict root, query, threshold. The pods are told by their name, which every way of scraping keeps. */}}
