@@ -43,6 +43,9 @@ class ModelServer:
         self.client_left = asyncio.Event()
         self.asked = asyncio.Event()
         self.released = asyncio.Event()
+        self.running = asyncio.Event()
+        """Cleared, it takes connections and says nothing on any of them, as a process that was stopped."""
+        self.running.set()
         self.models: list[str | dict] = ["theirs"]
         self.metrics = b""
         self.paths: list[str] = []
@@ -171,6 +174,7 @@ class ModelServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
         body = await reader.readexactly(int(headers.get("content-length", 0)))
+        await self.running.wait()
         if head[0].startswith("GET /metrics"):
             writer.write(_whole(200 if self.metrics else 404, self.metrics, ""))
             return

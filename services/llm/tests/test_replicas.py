@@ -191,6 +191,22 @@ async def test_hanging_replica_costs_one_question_its_deadline(serve, replicas, 
     assert 'viva_llm_replicas{backend="two",state="ejected"} 1.0' in (await client.get("/metrics")).text
 
 
+async def test_question_does_not_wait_for_a_process_that_hangs(serve, replicas, model_server, second_server):
+    """When a server stops answering its probes, those who wait for its first token are answered by the other."""
+    client = await serve(routes_file=replicas, probe_interval_s=0.05, probe_timeout_s=0.5, load_interval_s=60)
+    first, second = await first_of("k", client, model_server, second_server)
+    first.it_hangs()
+    first.asked.clear()
+    asking = asyncio.create_task(client.post(PATH, json=chat(prompt_cache_key="k")))
+    await asyncio.wait_for(first.asked.wait(), SOON_S)
+    first.running.clear()
+    response = await asyncio.wait_for(asking, 15)  # a first token may take 20 s
+    assert response.headers["x-viva-backend"] == "two"
+    assert len(second.requests) == 1
+    assert (await until(client, lambda found: True))[first.url]["state"] == "ejected"
+    first.running.set()
+
+
 async def test_replica_comes_back_through_one_question(serve, replicas, model_server, second_server):
     """After its rest one question tries an ejected replica, and its success brings the key back."""
     client = await serve(routes_file=replicas, first_token_timeout_s=0.5, rest_s=0.3, **STILL)

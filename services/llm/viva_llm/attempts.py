@@ -93,11 +93,12 @@ class Attempts:
         started = time.monotonic()
         replica.take()
         try:
-            async with asyncio.timeout(route.deadlines.first_token_s):
-                result = await attempt(route, replica)
+            async with asyncio.timeout(route.deadlines.first_token_s) as deadline:
+                with replica.waited_for(deadline):
+                    result = await attempt(route, replica)
         except BaseException as error:
             replica.release()
-            raise as_failure(error, f"no token within {route.deadlines.first_token_s:g} s") from error
+            raise as_failure(error, f"no token within {round(time.monotonic() - started, 1):g} s") from error
         return Success(route, replica, result, time.monotonic() - started)
 
     def _note(self, route: Route, replica: Replica | None, failure: Failure) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -13,6 +14,8 @@ from viva_llm.load import Load
 
 # A server that has no metrics of this kind is asked for them rarely: it may be somebody else's, or be replaced.
 _ASK_AGAIN_S = 60.0
+# So many probes without an answer mean that the process hangs; one may only have met it busy.
+_LATE_PROBES = 2
 _NO_MODEL = (
     "its entry names no model and it lists none; write the model behind the address as '|model', or into its route"
 )
@@ -39,6 +42,8 @@ class Replica:
         self.models: tuple[ServedModel, ...] = ()
         self.load: Load | None = None
         self.in_flight = 0
+        self._deadlines: set[asyncio.Timeout] = set()
+        self._late_probes = 0
         self._load_lasts_s = load_lasts_s
         self._load_read_at = 0.0
         self._ask_load_at = 0.0
@@ -72,6 +77,15 @@ class Replica:
         self.in_flight -= 1
         self.health.released()
 
+    @contextmanager
+    def waited_for(self, deadline: asyncio.Timeout) -> Iterator[None]:
+        """Whoever waits for a first token does so in here: should the server turn out to hang, the wait ends early."""
+        self._deadlines.add(deadline)
+        try:
+            yield
+        finally:
+            self._deadlines.discard(deadline)
+
     async def model_for(self, model: str) -> str:
         """The model to ask for: the one given, else the first that the server has. Raises Failure."""
         if model:
@@ -94,9 +108,13 @@ class Replica:
             self.health.probe_failed(failure)
         except TimeoutError:
             self.health.probe_failed(Failure(Reason.TIMEOUT, f"no answer to a probe within {timeout_s:g} s"))
+            self._late_probes += 1
+            if self._late_probes >= _LATE_PROBES:
+                self._end_waits()
         except Exception:
             self._log.exception("probe raised an unmapped error", replica=self.name)
         else:
+            self._late_probes = 0
             self.health.probed()
         if before is not self.health.serving:
             self._tell()
@@ -116,6 +134,12 @@ class Replica:
         self.load, self._load_read_at = load, self._clock()
         if load is None:
             self._ask_load_at = self._clock() + _ASK_AGAIN_S
+
+    def _end_waits(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for deadline in self._deadlines:
+            if not deadline.expired():
+                deadline.reschedule(now)
 
     def _tell(self) -> None:
         if self.health.serving:
