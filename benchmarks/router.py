@@ -15,6 +15,7 @@ A turn during which other processes took more than `--quiet` of the machine is r
 import argparse
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -252,6 +253,7 @@ def _numbers(text: str) -> list[int]:
 def main() -> None:
     """Compares, and prints the table."""
     options = arguments().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # otherwise the processes that we started would stay
     machine = this_machine()
     turns = compare(options)
     versions = [f"{proxy.name} {proxy.version}" for proxy in PROXIES if proxy.version and proxy.installed]

@@ -121,6 +121,8 @@ async def keep_up(ports: list[int], load: Load, measured: Callable[[], None]) ->
         await asyncio.sleep(load.ramp_s * number / load.streams)
         port = ports[number % len(ports)]
         while True:
+            # Streams begun at even distances would send their tokens all at the same moments.
+            await asyncio.sleep(chance.random() / load.rate)
             try:
                 transport, asked = await loop.create_connection(lambda: stream(port), LOOPBACK, port)
                 try:
