@@ -253,7 +253,6 @@ def _numbers(text: str) -> list[int]:
 def main() -> None:
     """Compares, and prints the table."""
     options = arguments().parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # otherwise the processes that we started would stay
     machine = this_machine()
     turns = compare(options)
     versions = [f"{proxy.name} {proxy.version}" for proxy in PROXIES if proxy.version and proxy.installed]
@@ -274,4 +273,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    # Otherwise the processes that we started would stay.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     main()
