@@ -94,6 +94,17 @@ WRITTEN: dict[str, dict] = {
     },
     # Model servers.
     "one model group": {"vllm": {"groups": {"qwen": QWEN}}},
+    "model groups by their Services": {"vllm": {"groups": {"qwen": QWEN}}, "llm": {"discovery": "service"}},
+    "aliases of one's own": {
+        "vllm": {"groups": {"qwen": QWEN, "llama": {**LLAMA, "priority": 50}}},
+        "models": HUB_TOKEN,
+        "llm": {
+            "aliases": {
+                "fast": [{"backend": "llama", "first_token_s": 2.5, "chunk_s": 2}, {"backend": "extractive"}],
+                "default": [{"backend": "qwen"}, {"backend": "llama"}],
+            }
+        },
+    },
     "two model groups, HPA": {
         **NO_CLUSTER,
         "vllm": {

@@ -136,23 +136,6 @@ def test_gpus_are_limits_and_requests_and_the_model_is_divided_over_them(rendere
         assert int(flags_of(pod).get("tensor-parallel-size", "1")) == gpus
 
 
-def test_the_answerer_asks_the_groups_that_there_are(rendered: Rendered):
-    """llm's list of backends has each group's Service and the name that its server gives the model, by priority."""
-    (llm,) = [pod for pod in rendered.pods if pod.component == "llm"]
-    environ = environment(llm, llm.main, Surroundings(rendered, made_up=True))
-    listed = re.findall(r"openai:http://([a-z0-9-]+):8000/v1\|([^,]+)", environ["VIVA_LLM_BACKENDS"])
-    wanted = {(pod.owner["metadata"]["name"], flags_of(pod)["served-model-name"]) for pod in groups_of(rendered)}
-    assert set(listed) == wanted
-    assert environ["VIVA_LLM_BACKENDS"].endswith("extractive")
-
-
-def test_lower_priorities_are_asked_first():
-    """The order of the list is that of `priority`, not of the names."""
-    (llm,) = [pod for pod in render(ALL["two model groups, HPA"]).pods if pod.component == "llm"]
-    value = next(each["value"] for each in llm.main["env"] if each["name"] == "VIVA_LLM_BACKENDS")
-    assert [entry.partition("=")[0] for entry in value.split(",")] == ["qwen", "llama", "extractive"]
-
-
 def test_the_server_listens_where_its_probes_and_its_service_call(rendered: Rendered):
     """On all addresses, at the port of the container; drained as long as its values say."""
     for pod in groups_of(rendered):

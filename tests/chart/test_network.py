@@ -25,7 +25,7 @@ PLAIN: set[Way] = {
     ("test", "dns", 53),
     *(("prometheus", service, port) for service, port in SERVICES.items()),
 }
-MODEL_GROUP: set[Way] = {("llm", "vllm", 8000), ("llm", "dns", 53), ("prometheus", "vllm", 8000)}
+BY_SERVICE: set[Way] = {("llm", "vllm", 8000), ("llm", "dns", 53), ("prometheus", "vllm", 8000)}
 
 
 def outside(who: str, port: int, *, but: tuple[str, ...] = ("node credentials",)) -> set[Way]:
@@ -34,9 +34,13 @@ def outside(who: str, port: int, *, but: tuple[str, ...] = ("node credentials",)
     return {(who, target, port) for target in anywhere if target not in but} | {(who, "dns", 53)}
 
 
+# The pods of a group are watched, through an API server at an address that nobody knows beforehand.
+MODEL_GROUP = BY_SERVICE | outside("llm", 443) | outside("llm", 6443)
+
 WANTED: dict[str, set[Way]] = {
     "defaults": PLAIN,
     "one model group": PLAIN | MODEL_GROUP | outside("vllm", 443),
+    "model groups by their Services": PLAIN | BY_SERVICE | outside("vllm", 443),
     "models on a shared volume, by a job": PLAIN | MODEL_GROUP | outside("models", 443),
     "speech models in emptyDirs": PLAIN | outside("asr", 443) | outside("tts", 443),
     "a model streamed from S3": PLAIN | MODEL_GROUP | outside("vllm", 443),

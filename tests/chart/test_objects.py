@@ -77,8 +77,8 @@ def test_what_a_pod_refers_to_is_there_or_was_given(combination: str, rendered: 
     given = re.findall(r"'((?:[a-z0-9]+-)*[a-z0-9]+)'", str(ALL[combination]))
     for pod in rendered.pods:
         for kind, name, key in pod.references():
-            if (kind, name) == ("ServiceAccount", "default"):
-                continue  # every namespace has it
+            if (kind, name) in (("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")):
+                continue  # every namespace has them
             found = rendered.find(kind, name)
             if found is None:
                 assert name in given, f"{pod}: {kind} {name} is neither made nor given"

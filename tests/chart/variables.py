@@ -66,6 +66,17 @@ def _value(variable: Mapping, container: Mapping, surroundings: Surroundings, be
     return expand(variable.get("value", ""), before)
 
 
+def file_of(pod: Pod, path: str, surroundings: Surroundings) -> str:
+    """What stands in a file that a ConfigMap or Secret puts into the pod; raises KeyError for one that none does."""
+    for mount in pod.main.get("volumeMounts") or []:
+        folder, _, name = path.rpartition("/")
+        volume = pod.volumes[mount["name"]]
+        for field, kind, named in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
+            if mount["mountPath"].rstrip("/") == folder and field in volume:
+                return surroundings.value(kind, volume[field][named], name)
+    raise KeyError(path)
+
+
 def expand(text: str, environ: Mapping[str, str]) -> str:
     """$(NAME) becomes the variable's value, stays as it is where there is none, and $$(NAME) is how to write it."""
 

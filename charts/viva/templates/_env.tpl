@@ -63,7 +63,11 @@ OMP_NUM_THREADS:
 {{- define "viva.env.llm" -}}
 OMP_NUM_THREADS:
   resourceFieldRef: {resource: limits.cpu, divisor: "1"}
-VIVA_LLM_BACKENDS: {{ include "viva.backends" . | quote }}
+{{- if .Values.llm.backends }}
+VIVA_LLM_BACKENDS: {{ .Values.llm.backends | quote }}
+{{- else }}
+VIVA_LLM_ROUTES_FILE: /etc/viva/routes.yaml
+{{- end }}
 {{- end }}
 
 {{- define "viva.env.tts" -}}
@@ -72,32 +76,5 @@ VIVA_MODELS_DIR: /models
 {{- if not (has .Values.tts.engine (list "openai" "gtts")) }}
 OMP_NUM_THREADS:
   resourceFieldRef: {resource: limits.cpu, divisor: "1"}
-{{- end }}
-{{- end }}
-
-{{/* VIVA_LLM_BACKENDS: the groups by priority, the other servers, the extractive answerer.
-     Here is the place of the router's routes file and of the discovery of its pods, once it has them. */}}
-{{- define "viva.backends" -}}
-{{- if .Values.llm.backends -}}
-{{ .Values.llm.backends }}
-{{- else -}}
-{{- $entries := list -}}
-{{- $ranked := list -}}
-{{- $groups := fromYaml (include "viva.groups" .) -}}
-{{- range $name, $group := $groups }}
-{{- $ranked = append $ranked (printf "%06d %s" (int $group.priority) $name) }}
-{{- end }}
-{{- range sortAlpha $ranked }}
-{{- $name := last (splitList " " .) }}
-{{- $group := index $groups $name }}
-{{- $url := printf "http://%s-vllm-%s:8000/v1" (include "viva.fullname" $) $name }}
-{{- $entries = append $entries (printf "%s=openai:%s|%s" $name $url ($group.servedName | default $group.model)) }}
-{{- end }}
-{{- range .Values.llm.servers }}
-{{- $model := .model | default "" }}
-{{- $entries = append $entries (printf "%s=openai:%s%s" .name .url (ternary (printf "|%s" $model) "" (ne $model ""))) }}
-{{- end }}
-{{- if .Values.llm.extractive }}{{ $entries = append $entries "extractive" }}{{ end }}
-{{- join "," $entries }}
 {{- end }}
 {{- end }}

@@ -141,6 +141,9 @@ egress: []
 {{- if fromYaml (include "viva.groups" .) }}
 {{ include "viva.policy.between" (dict "root" . "components" (list "vllm") "direction" "to" "port" 8000) }}
 {{- end }}
+{{- if include "viva.discovers" . }}
+{{ include "viva.policy.addresses" .Values.networkPolicy.apiServer }}
+{{- end }}
 {{- end }}
 
 {{/* The way to the hub, for a service whose own init container downloads its models. */}}

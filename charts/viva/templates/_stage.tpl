@@ -55,6 +55,9 @@ spec:
             - {name: objects, mountPath: /var/lib/viva/objects}
             {{- end }}
             {{- end }}
+            {{- if eq .component "llm" }}
+            {{- include "viva.llm.mounts" .root | nindent 12 }}
+            {{- end }}
             {{- if include "viva.speechModels" . }}
             - {name: models, mountPath: /models, readOnly: true}
             {{- end }}
@@ -63,6 +66,9 @@ spec:
           emptyDir: {sizeLimit: {{ $values.tmpSize }}}
         {{- if eq .component "orchestrator" }}
         {{- include "viva.objectsVolume" .root | nindent 8 }}
+        {{- end }}
+        {{- if eq .component "llm" }}
+        {{- include "viva.llm.volumes" .root | nindent 8 }}
         {{- end }}
         {{- if include "viva.speechModels" . }}
         {{- include "viva.modelsVolume" (dict "root" .root "cache" (dict "type" $values.models.cache "size" $values.models.size)) | nindent 8 }}

@@ -2,7 +2,7 @@
 
 {{- define "viva.validate" -}}
 {{- $wrong := list -}}
-{{- range list "names" "store" "redis" "stages" "scaling" "models" "groups" "edge" "network" "apis" }}
+{{- range list "names" "store" "redis" "stages" "scaling" "models" "groups" "routes" "edge" "network" "apis" }}
 {{- $wrong = concat $wrong (include (printf "viva.validate.%s" .) $ | trim | splitList "\n" | compact) }}
 {{- end }}
 {{- if $wrong }}
@@ -62,7 +62,7 @@ Both redis.auth.password and redis.auth.existingSecret give the password. Set on
 {{- if le (int $values.terminationGracePeriodSeconds) (int $needed) }}
 {{ $component }}.terminationGracePeriodSeconds is {{ $values.terminationGracePeriodSeconds }}, but drain.preStopSeconds and drain.seconds together are {{ $needed }}, so that the pod would be killed in the middle of its work. Set it to more than {{ $needed }}.
 {{- end }}
-{{- range $name := list "VIVA_HOST" "VIVA_PORT" "VIVA_DRAIN_S" "VIVA_REDIS_URL" "VIVA_OBJECT_STORE_URL" "VIVA_S3_ENDPOINT" "VIVA_MODELS_DIR" "VIVA_LLM_BACKENDS" "VIVA_ASR_ENGINE" "VIVA_TTS_ENGINE" }}
+{{- range $name := list "VIVA_HOST" "VIVA_PORT" "VIVA_DRAIN_S" "VIVA_REDIS_URL" "VIVA_OBJECT_STORE_URL" "VIVA_S3_ENDPOINT" "VIVA_MODELS_DIR" "VIVA_LLM_BACKENDS" "VIVA_LLM_ROUTES_FILE" "VIVA_ASR_ENGINE" "VIVA_TTS_ENGINE" }}
 {{- if and (hasKey $values.env $name) (not (and (eq $component "orchestrator") (has $name (list "VIVA_MODELS_DIR")))) }}
 {{ $component }}.env has {{ $name }}, which the chart sets itself and the NetworkPolicies, ports and probes depend on. {{ include "viva.insteadOf" (dict "name" $name "component" $component) }}
 {{- end }}
@@ -71,11 +71,18 @@ Both redis.auth.password and redis.auth.existingSecret give the password. Set on
 {{ $component }}.strategy has both maxSurge and maxUnavailable at 0, so that no update could ever begin. Set one of them to 1.
 {{- end }}
 {{- end }}
-{{- if and .Values.llm.backends (or .Values.llm.servers (not .Values.llm.extractive)) }}
-llm.backends is the whole list of backends, so that llm.servers and llm.extractive would do nothing. Set llm.backends to "", or leave those two as they are.
 {{- end }}
-{{- if not (include "viva.backends" .) }}
-llm has no backend at all. Set llm.extractive to true, add a group to vllm.groups, or a server to llm.servers.
+
+{{/* Which value to set instead of a variable. */}}
+{{- define "viva.insteadOf" -}}
+{{- $instead := dict "VIVA_DRAIN_S" "Set %s.drain.seconds." "VIVA_REDIS_URL" "Set redis.url or redis.existingSecret." "VIVA_OBJECT_STORE_URL" "Set objectStore.type and objectStore.s3.url." "VIVA_S3_ENDPOINT" "Set objectStore.s3.endpoint." "VIVA_HOST" "Set listenAddress." "VIVA_LLM_BACKENDS" "Set llm.backends." "VIVA_LLM_ROUTES_FILE" "Set vllm.groups, llm.servers and llm.aliases." "VIVA_ASR_ENGINE" "Set asr.engine." "VIVA_TTS_ENGINE" "Set tts.engine." "VIVA_MODELS_DIR" "Set %s.models." -}}
+{{- $sentence := get $instead .name | default "Take it out." -}}
+{{ if contains "%s" $sentence }}{{ printf $sentence .component }}{{ else }}{{ $sentence }}{{ end }}
+{{- end }}
+
+{{- define "viva.validate.routes" -}}
+{{- if and .Values.llm.backends (or .Values.llm.servers .Values.llm.aliases (not .Values.llm.extractive)) }}
+llm.backends is the whole list of backends, so that llm.servers, llm.aliases and llm.extractive would do nothing. Set llm.backends to "", or leave those three as they are.
 {{- end }}
 {{- range .Values.llm.servers }}
 {{- if not (and .name .url) }}
@@ -84,13 +91,28 @@ An entry of llm.servers has no name or no url. Set both, like {name: hosted, url
 llm.servers and vllm.groups both have one called {{ .name }}. Set another name for one of them: answers are counted by it.
 {{- end }}
 {{- end }}
+{{- $routes := fromYaml (include "viva.routes" .) }}
+{{- $used := list }}
+{{- range $alias, $steps := $routes.aliases }}
+{{- range $steps }}
+{{- $backend := .backend | default "" }}
+{{- $used = append $used $backend }}
+{{- if not (or (eq $backend "extractive") (hasKey $routes.backends $backend)) }}
+llm.aliases.{{ $alias }} has the backend {{ $backend | quote }}, which is none. Set it to one of: {{ append (keys $routes.backends | sortAlpha) "extractive" | join ", " }}.
 {{- end }}
-
-{{/* Which value to set instead of a variable. */}}
-{{- define "viva.insteadOf" -}}
-{{- $instead := dict "VIVA_DRAIN_S" "Set %s.drain.seconds." "VIVA_REDIS_URL" "Set redis.url or redis.existingSecret." "VIVA_OBJECT_STORE_URL" "Set objectStore.type and objectStore.s3.url." "VIVA_S3_ENDPOINT" "Set objectStore.s3.endpoint." "VIVA_HOST" "Set listenAddress." "VIVA_LLM_BACKENDS" "Set llm.backends." "VIVA_ASR_ENGINE" "Set asr.engine." "VIVA_TTS_ENGINE" "Set tts.engine." "VIVA_MODELS_DIR" "Set %s.models." -}}
-{{- $sentence := get $instead .name | default "Take it out." -}}
-{{ if contains "%s" $sentence }}{{ printf $sentence .component }}{{ else }}{{ $sentence }}{{ end }}
+{{- end }}
+{{- end }}
+{{- if and (not .Values.llm.backends) (not $used) }}
+llm has no backend at all. Set llm.extractive to true, add a group to vllm.groups, or a server to llm.servers.
+{{- end }}
+{{- range $name, $_ := $routes.backends }}
+{{- if not (has $name $used) }}
+No alias of llm.aliases leads to {{ $name }}, which nobody could ask then. Set llm.aliases.default so that it has it, or leave `default` out, which then has all of them.
+{{- end }}
+{{- end }}
+{{- if and (include "viva.discovers" .) (eq (include "viva.serviceAccountName" (dict "root" . "component" "llm")) "default") }}
+llm.discovery is kubernetes, but llm has no ServiceAccount of its own, so that every pod of the namespace could read what it may. Set llm.serviceAccount.create to true, or llm.serviceAccount.name to one of its own, or llm.discovery to service.
+{{- end }}
 {{- end }}
 
 {{- define "viva.validate.scaling" -}}
