@@ -103,8 +103,11 @@ class Stages:
             raise _broken_off()
         yield AnswerEnd(reader.usage)
 
-    async def read_ahead(self, messages: list[Message], *, lecture_id: str) -> None:
-        """Has the model that answers about a lecture read what its prompts begin with; nothing stands in for it."""
+    async def read_ahead(self, messages: list[Message], *, lecture_id: str, quoted: bool) -> None:
+        """Has whatever answers about a lecture read what its prompts begin with.
+
+        Nothing stands in for a language model, since that would not help its reading; `quoted`: there is none.
+        """
         body = {
             "model": self._settings.llm_model,
             # Some chat templates refuse a prompt that asks nothing.
@@ -113,7 +116,7 @@ class Stages:
             "temperature": 0,
             "prompt_cache_key": f"lecture:{lecture_id}",
         }
-        headers = {"X-Viva-Lecture": lecture_id, "X-Viva-Fallback": "none"}
+        headers = {"X-Viva-Lecture": lecture_id} | ({} if quoted else {"X-Viva-Fallback": "none"})
         await self.llm.read("POST", "/v1/chat/completions", json=body, headers=headers)
 
     async def speak(self, text: str, *, voice: str, audio_format: str) -> bytes:

@@ -1,6 +1,8 @@
 """What the extractive answerer says to which question."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +10,8 @@ from hypothesis import strategies as st
 
 from viva.passages import Segment, number_passages, render_lecture, render_question
 from viva_llm.extractive import Answerer
+from viva_llm.extractive import answerer as answerer_module
+from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.words import words_of
 
 # As a recogniser without punctuation writes it; Barovier, Ravenscroft and Pilkington are not in its vocabulary.
@@ -227,3 +231,26 @@ def test_passages_that_come_with_the_question_are_answered_from(answerer):
     ]
     assert 13 in answerer.answer(messages).passages
     assert answerer.answer([messages[0], {"role": "user", "content": "Who invented the float process?"}]).refused
+
+
+def test_a_lecture_is_made_ready_once_for_all_who_ask_at_once(monkeypatch):
+    """Whoever asks while the index is being made waits for it."""
+    made = []
+    begun, asked = Event(), Event()
+
+    class SlowIndex(LectureIndex):
+        def __init__(self, *arguments):
+            made.append(self)
+            begun.set()
+            asked.wait(10)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(answerer_module, "LectureIndex", SlowIndex)
+    answerer = Answerer()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask, answerer, "Where were the oldest beads found?")
+        begun.wait(10)
+        second = pool.submit(ask, answerer, "Where were the oldest beads found?")
+        asked.set()
+        assert first.result(10) == second.result(10)
+    assert len(made) == 1

@@ -13,13 +13,12 @@ from viva_llm.settings import LLMSettings
 
 # The whole answer is known at once: a few words an event keep the stream cheap and its text readable.
 _WORDS_EACH = 6
+# An answer is milliseconds of computing, but a long lecture that is new takes seconds: nobody else waits for it.
+_THREADS = 4
 
 
 class ExtractiveEngine(InProcess):
-    """The answerer behind the one thread bridge of this service.
-
-    One thread: the work is pure computation of milliseconds, which two threads would not do faster.
-    """
+    """The answerer behind the one thread bridge of this service."""
 
     kind = "extractive"
     hears = False
@@ -31,7 +30,7 @@ class ExtractiveEngine(InProcess):
 
     async def start(self) -> None:
         """Opens the thread."""
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="extractive")
+        self._thread = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="extractive")
 
     async def close(self) -> None:
         """Ends the thread; what waits for it is dropped."""

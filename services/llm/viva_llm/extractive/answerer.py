@@ -71,6 +71,7 @@ class Answerer:
         self._weights = weights or Weights.read()
         self._most_cached = cached_lectures
         self._indices: OrderedDict[str, LectureIndex] = OrderedDict()
+        self._building: dict[str, Lock] = {}
         self._lock = Lock()
 
     def answer(self, messages: list[dict]) -> Answer:
@@ -97,15 +98,21 @@ class Answerer:
             by_number = {passage.number: passage for passage in (*parse_lecture(text), *given)}
             return LectureIndex([by_number[number] for number in sorted(by_number)], self._language)
         with self._lock:
-            if text in self._indices:
-                self._indices.move_to_end(text)
-                return self._indices[text]
-        index = LectureIndex(parse_lecture(text), self._language)
-        with self._lock:
-            self._indices[text] = index
-            while len(self._indices) > self._most_cached:
-                self._indices.popitem(last=False)
-        return index
+            building = self._building.setdefault(text, Lock())
+        # An hour of lecture takes a second: whoever asks about it meanwhile waits, rather than build it again.
+        with building:
+            with self._lock:
+                if text in self._indices:
+                    self._indices.move_to_end(text)
+                    self._building.pop(text, None)
+                    return self._indices[text]
+            index = LectureIndex(parse_lecture(text), self._language)
+            with self._lock:
+                self._indices[text] = index
+                self._building.pop(text, None)
+                while len(self._indices) > self._most_cached:
+                    self._indices.popitem(last=False)
+            return index
 
 
 def text_of(message: dict) -> str:

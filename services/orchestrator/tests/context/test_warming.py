@@ -70,17 +70,22 @@ async def test_its_failure_is_a_number(replica, model):
 
 
 async def test_it_is_not_done_where_it_is_pointless(start, model):
-    """Not when switched off, not for what only quotes, not for a transcript that still grows or has no word."""
+    """Not when switched off, not for a transcript that still grows or has no word."""
     off = await start(context_warm=False)
     off.warmer.warm(long_lecture(5))
     replica = await start()
     replica.warmer.warm(long_lecture(5, status="transcribing"))
     replica.warmer.warm(long_lecture(0))
-    model.listed = {"data": [{"id": "viva", "models": ["extractive"]}, {"id": "extractive"}]}
-    replica.warmer.warm(long_lecture(5))
-    assert not await replica.planner.can_be_warmed()
     await asyncio.sleep(0.05)
     assert model.warmings == []
+
+
+async def test_what_only_quotes_reads_ahead_too(replica, model):
+    """The extractive answerer makes its index of the lecture; it is no stand-in there, so it is not forbidden."""
+    model.listed = {"data": [{"id": "viva", "models": ["extractive"]}, {"id": "extractive"}]}
+    replica.warmer.warm(long_lecture(5))
+    await until(lambda: replica.count("viva_context_warmings_total", outcome="done"))
+    assert "X-Viva-Fallback" not in model.warmings[0][1]
 
 
 async def test_closing_gives_up_what_is_under_way(replica, model):

@@ -27,7 +27,7 @@ class Model:
     """What is known of whatever answers.
 
     `name` is the model that is asked first, "" when not known; `limit` its context in tokens, None when nobody says.
-    `quotes_only` means that no language model is there, so that nothing has a limit or can be warmed.
+    `quotes_only` means that no language model is there, so that nothing has a limit.
     """
 
     name: str = ""

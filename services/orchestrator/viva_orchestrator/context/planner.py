@@ -61,9 +61,9 @@ class Planner:
         lead = await self._lead(text, model, room)
         return Context(text, lead, room, history, model.name, self._narrower)
 
-    async def can_be_warmed(self) -> bool:
-        """Whether a model is there that reads a prompt token by token."""
-        return not (await self._models.known()).quotes_only
+    async def quotes_only(self) -> bool:
+        """Whether no language model is there, only the answerer that quotes."""
+        return (await self._models.known()).quotes_only
 
     async def close(self) -> None:
         """End what is under way in the background."""
