@@ -38,7 +38,7 @@ _SAMPLE = re.compile(r"^([\w:]+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
 
 def vllm_part(name: str, model: str, served_name: str, port: int, *flags: str) -> Part:
     """`vllm serve` of one of the tiny models (`text`, `audio`)."""
-    if not (HOME / "made-from").exists():
+    if not (HOME / "models" / "made-from").exists():
         pytest.fail("vLLM is not installed: run these tests with make test-vllm")
     place = (f"--host={LOOPBACK}", f"--port={port}", f"--served-model-name={served_name}")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("VIVA_", "VLLM_"))}
@@ -63,13 +63,14 @@ def _is_healthy(url: str) -> bool:
 @dataclass(frozen=True, slots=True)
 class Counters:
     """What a server has counted since its start: tokens looked up in its prefix cache and found there, recordings
-    looked up and found in its media cache, answers, and requests to /tokenize."""
+    looked up and found in its media cache, answers, tokens of answers, and requests to /tokenize."""
 
     queries: int = 0
     hits: int = 0
     media_queries: int = 0
     media_hits: int = 0
     answers: int = 0
+    generated: int = 0
     counts: int = 0
 
     def __sub__(self, before: "Counters") -> "Counters":
@@ -98,6 +99,7 @@ def counters(replica: RunningPart) -> Counters:
         total("vllm:mm_cache_queries_total"),
         total("vllm:mm_cache_hits_total"),
         total("vllm:request_success_total"),
+        total("vllm:generation_tokens_total"),
         total("http_requests_total", 'handler="/tokenize"'),
     )
 

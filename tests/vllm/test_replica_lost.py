@@ -2,13 +2,18 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 from viva import events
 from viva.stack.part import RunningPart
 
 from .viva_stack import ANSWER_TOKENS, START_S, Viva
+
+PROBE = Path(__file__).parents[2] / "charts" / "viva" / "files" / "generate_token.py"
 
 
 @contextmanager
@@ -37,6 +42,12 @@ def answered_by(viva: Viva, replica: RunningPart, lecture_id: str) -> bool:
     return done.degraded is None and answers.pop(replica.name) == 1 and not any(answers.values())
 
 
+def is_ready(replica: RunningPart) -> bool:
+    """What the chart's readiness probe says, which generates a token."""
+    environ = {**os.environ, "PROBE_URL": replica.part.url, "PROBE_MODEL": "tiny"}
+    return subprocess.run([sys.executable, PROBE, "6"], env=environ, check=False).returncode == 0
+
+
 def test_a_replica_killed_in_mid_stream_ends_the_turn_in_an_error_and_the_other_answers_the_next(viva: Viva):
     """What was said cannot be unsaid, so it is not retried; nothing that looks complete is sent."""
     lecture_id = viva.lectures.add(3)
@@ -60,6 +71,7 @@ def test_a_replica_that_hangs_is_passed_over_and_comes_back(viva: Viva):
         assert viva.states()[viva.replicas.index(home)] in ("ejected", "unreachable")
         second = viva.ask(lecture_id)
         assert second.degraded is None
+        assert [is_ready(replica) for replica in (home, other)] == [False, True]
         assert viva.states()[viva.replicas.index(other)] == "up"
     finally:
         os.killpg(home.pid, signal.SIGCONT)
@@ -69,14 +81,26 @@ def test_a_replica_that_hangs_is_passed_over_and_comes_back(viva: Viva):
 
 
 def test_a_replica_that_is_told_to_stop_ends_its_answers_first(viva: Viva):
-    """SIGTERM: the answer under way comes to its end, new turns go to the other replica, the process ends well."""
+    """SIGTERM: the answer under way comes to its end, no turn fails meanwhile, the process ends well."""
     lecture_id = viva.lectures.add(3)
     home, other = home_of(viva, lecture_id)
     with streaming(viva, lecture_id) as turn:
         home.ask_to_stop()
+        assert viva.ask(lecture_id).degraded is None
         *_, last = turn
     assert isinstance(last, events.Done), last
     assert (last.usage.completion_tokens, last.degraded) == (ANSWER_TOKENS, None)
     assert home.wait(START_S)
     assert home.exit_status == 0
     assert answered_by(viva, other, lecture_id)
+
+
+def test_a_client_that_leaves_ends_the_answer_in_the_model_server(viva: Viva):
+    """Through orchestrator and router: nothing goes on being generated for nobody."""
+    lecture_id = viva.lectures.add(3)
+    home, _ = home_of(viva, lecture_id)
+    at = viva.replicas.index(home)
+    before = viva.counters()[at]
+    with streaming(viva, lecture_id):
+        pass
+    assert 0 < (viva.counters()[at] - before).generated < ANSWER_TOKENS
