@@ -78,7 +78,7 @@ class TestReading:
         assert model.refused == []
         assert model.counts == 3
         lead = list((await replica.planner.plan(long_lecture(8), ())).lead.messages)
-        await replica.parts.stages.read_ahead(lead, lecture_id="lec_1")
+        await replica.parts.stages.read_ahead(lead, lecture_id="lec_1", quoted=False)
         assert model.warmings[0][0]["messages"][:-1] == lead
 
     async def test_what_is_planned_for_a_model_is_quoted_from_when_it_fails(self, start, model, llm_url):
@@ -94,7 +94,7 @@ class TestReading:
         assert kinds[2][2]
         lead = list((await replica.planner.plan(long_lecture(8), ())).lead.messages)
         with pytest.raises(VivaError):
-            await replica.parts.stages.read_ahead(lead, lecture_id="lec_1")
+            await replica.parts.stages.read_ahead(lead, lecture_id="lec_1", quoted=False)
 
 
 class TestHearing:
