@@ -31,7 +31,7 @@ def first_policy(settings: LLMSettings) -> tuple[Policy, str]:
 def checked(policy: Policy, settings: LLMSettings) -> Policy:
     """The same policy, whose backends fit the keys of the settings. Raises PolicyError."""
     try:
-        settings.check_keys(name for name, backend in policy.used().items() if backend.kind == "openai")
+        settings.check_keys(name for name, backend in policy.backends.items() if backend.kind == "openai")
     except ValueError as error:
         raise PolicyError(str(error)) from None
     return policy
