@@ -52,6 +52,14 @@ def test_alb_redirects_to_tls_and_waits_for_streams():
     assert annotations[f"{ALB}/healthcheck-path"] == "/readyz"
 
 
+def test_the_edge_closes_idle_connections_first():
+    """A request on a connection that the orchestrator has just closed would be a 502."""
+    rendered = render(ALL["ALB"] | {"ingress": ALL["ALB"]["ingress"] | {"idleTimeoutSeconds": 600}})
+    (pod,) = [pod for pod in rendered.kind("Deployment") if pod["metadata"]["name"].endswith("-orchestrator")]
+    (container,) = pod["spec"]["template"]["spec"]["containers"]
+    assert {"name": "VIVA_KEEP_ALIVE_S", "value": "630"} in container["env"]
+
+
 def test_alb_sends_hsts_unless_it_is_turned_off():
     """For a year, with the names below the host; another age and no names below as values say."""
     listener = f"{ALB}/listener-attributes.HTTPS-443"

@@ -38,8 +38,8 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI], settings_clas
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=math.ceil(settings.drain_s),
-        # Longer than a load balancer's idle time, so that it and not we close an idle connection.
-        timeout_keep_alive=75,
+        # Longer than a load balancer's idle time: it must not send a request on a connection that we just closed.
+        timeout_keep_alive=settings.keep_alive_s,
     )
     server = Server(config, app.state.stopping)
     with contextlib.suppress(KeyboardInterrupt):  # raised once more after the server has stopped for it

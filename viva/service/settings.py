@@ -41,6 +41,12 @@ class ServiceSettings(BaseSettings):
         validation_alias="VIVA_DRAIN_S",
         description="Seconds that running requests get to end after SIGTERM",
     )
+    keep_alive_s: int = Field(
+        75,
+        ge=1,
+        validation_alias="VIVA_KEEP_ALIVE_S",
+        description="Seconds that an idle connection is kept; more than the idle time of a load balancer in front",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -12,6 +12,7 @@ VIVA_DRAIN_S: {{ $values.drain.seconds | quote }}
 
 {{- define "viva.env.orchestrator" -}}
 {{- $store := .Values.objectStore -}}
+VIVA_KEEP_ALIVE_S: {{ add .Values.ingress.idleTimeoutSeconds 30 | quote }}
 VIVA_ASR_URL: http://{{ include "viva.componentName" (dict "root" . "component" "asr") }}:8081
 VIVA_LLM_URL: http://{{ include "viva.componentName" (dict "root" . "component" "llm") }}:8082
 VIVA_TTS_URL: http://{{ include "viva.componentName" (dict "root" . "component" "tts") }}:8083
