@@ -222,6 +222,7 @@ def _check_audio_url(url: str, prefixes: tuple[str, ...]) -> None:
     """Stops a client from making the model server fetch an address of its choice."""
     if url.startswith("data:audio/"):
         return
-    plain = not any(trick in url.lower() for trick in ("..", "%2e", "\\"))
+    # Tabs and line breaks are dropped by whoever parses the address, and signs like a full-width stop may become dots.
+    plain = url.isascii() and url.isprintable() and not any(trick in url.lower() for trick in ("..", "%2e", "\\"))
     if not (plain and url.startswith(prefixes)):
         raise InvalidRequest("audio_url: only addresses that this service was told of.", param="messages")
