@@ -3,12 +3,15 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from viva_llm import backend as backend_module
 from viva_llm.backend import Backend, Upkeep, make_backend
 from viva_llm.chat import Chat, Message
 from viva_llm.discovery import Discovery
 from viva_llm.engines.openai import OpenAIEngine
 from viva_llm.policy import BackendPolicy
 from viva_llm.settings import LLMSettings
+
+from .model_server import HOLD, text_event
 
 SETTINGS = LLMSettings(probe_interval_s=0.02, load_interval_s=60, probe_timeout_s=0.5)
 SOON_S = 5
@@ -118,3 +121,23 @@ async def test_shortest_context_of_the_replicas_counts(model_server, second_serv
     async with backend_of(Found(model_server.url, second_server.url)) as backend:
         lengths = {model: backend.max_model_len(model) for model in ("m", "n", "x", "")}
         assert lengths == {"m": 8192, "n": 512, "x": None, "": 8192}
+
+
+async def test_retired_backend_ends_the_answers_of_replicas_that_have_gone(model_server, monkeypatch):
+    """A pod that ends and a change of the policy in the same minute do not cut its last answer."""
+    monkeypatch.setattr(backend_module, "_RETIRING_S", 0.01)
+    model_server.it_sends(text_event("a"), HOLD, text_event("b", "stop"), b"data: [DONE]\n\n")
+    discovery = Found(model_server.url)
+    async with backend_of(discovery) as backend:
+        replica = backend.pick("k")
+        replica.take()
+        stream = replica.engine.stream(Chat((Message("user", "x"),)), "m")
+        assert (await anext(stream)).text == "a"
+        discovery.now()
+        await until(lambda: not backend.replicas)
+        retiring = asyncio.create_task(backend.retire())
+        await asyncio.sleep(0.05)
+        model_server.released.set()
+        assert [delta.text async for delta in stream] == ["b"]
+        replica.release()
+        await asyncio.wait_for(retiring, SOON_S)

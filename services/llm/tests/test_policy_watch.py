@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from viva.errors import EngineUnavailable
+from viva_llm import backend as backend_module
 from viva_llm.app import create_app
 from viva_llm.settings import LLMSettings
 
@@ -91,6 +92,25 @@ async def test_change_of_the_file_is_taken_over(serve, routes_file, model_server
     model_server.released.set()
     assert (await asking).json()["choices"][0]["message"]["content"] == "old still"
     assert 'viva_llm_policy_reloads_total{outcome="ok"} 1.0' in (await client.get("/metrics")).text
+
+
+async def test_next_route_of_a_request_under_way_outlives_a_change(
+    serve, routes_file, model_server, second_server, monkeypatch
+):
+    """A request goes on to its own next route when the first fails, though the new file has that no more."""
+    monkeypatch.setattr(backend_module, "_RETIRING_S", 0.01)
+    backends = {"a": {"url": model_server.url}, "b": {"url": second_server.url}}
+    both = [{"backend": "a", "model": "m", "first_token_s": 1}, {"backend": "b", "model": "m"}]
+    client = await serve(routes_file=routes_file(backends, fast=both), reload_interval_s=0.02)
+    model_server.it_sends(HOLD, end="cut")
+    second_server.it_answers("from b")
+    asking = asyncio.create_task(client.post(PATH, json=chat()))
+    await asyncio.wait_for(model_server.asked.wait(), SOON_S)
+    routes_file(backends, fast=both[:1])
+    await until(client, lambda body: len(body["backends"]) == 1)
+    await asyncio.sleep(0.1)  # long enough for a backend that nobody holds to be closed
+    model_server.released.set()
+    assert (await asking).headers["x-viva-backend"] == "b"
 
 
 async def test_backend_whose_entry_stays_keeps_its_record(serve, routes_file, model_server):

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -50,10 +51,13 @@ class Attempts:
         A backend is asked once, and once more on another replica when its budget has a retry left; then the next
         route. `attempt` has the route's time for a first token, and raises Failure.
         """
-        for route in sorted(self._routes, key=lambda route: route.backend.resting):
-            success = await self._at(route, attempt)
-            if success is not None:
-                return success
+        with ExitStack() as held:
+            for route in self._routes:  # a new policy may come in the meantime
+                held.enter_context(route.backend.hold())
+            for route in sorted(self._routes, key=lambda route: route.backend.resting):
+                success = await self._at(route, attempt)
+                if success is not None:
+                    return success
         error = as_error(self._failures)
         self._metrics.unanswered.labels(error.code).inc()
         raise error

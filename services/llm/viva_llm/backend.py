@@ -1,7 +1,8 @@
 """One backend: the replicas that its discovery finds, looked after, and the choice among them."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -18,6 +19,8 @@ from viva_llm.settings import LLMSettings
 
 # How many load intervals a load may be old: one that was missed does not make the router blind.
 _LOAD_LASTS = 3
+# How often a backend that a policy left behind looks whether its answers have ended, in seconds.
+_RETIRING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Backend:
         self.completes = engine_class.completes
         self.discovery = discovery
         self.retries = RetryBudget(upkeep.retry_share)
+        self.held = 0
+        """Requests that may yet ask it."""
         self.learns_model = False
         """Whether some route leaves the model to the server."""
         self.replicas: dict[str, Replica] = {}
@@ -147,10 +152,24 @@ class Backend:
             await replica.engine.close()
 
     async def retire(self) -> None:
-        """Closes it once the answers that are under way have ended."""
-        while any(replica.in_flight for replica in self.replicas.values()):  # noqa: ASYNC110 - nobody waits for it
-            await asyncio.sleep(1)
+        """Closes it once the answers that are under way have ended, also at replicas that have gone."""
+        while self._answering:  # noqa: ASYNC110 - nobody waits for it
+            await asyncio.sleep(_RETIRING_S)
         await self.close()
+
+    @property
+    def _answering(self) -> bool:
+        """Whether an answer is under way here, or one elsewhere may yet come to it."""
+        return self.held > 0 or any(replica.in_flight for replica in [*self.replicas.values(), *self._leaving])
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Whoever may yet ask it, since others are tried before, keeps it open so."""
+        self.held += 1
+        try:
+            yield
+        finally:
+            self.held -= 1
 
     async def _keep_following(self) -> None:
         while True:
