@@ -158,6 +158,15 @@ async def test_whole_answer_without_its_finish_mark_is_an_error(serve, model_ser
     assert (response.status_code, response.json()["error"]["code"]) == (503, "llm_unavailable")
 
 
+async def test_backend_that_breaks_off_again_and_again_is_not_asked(serve, model_server, second_server):
+    """First tokens alone do not keep a server in use that ends no answer."""
+    model_server.it_sends(text_event("half"), end="cut")
+    second_server.it_answers("ok")
+    client = await serve(backends=backends(model_server, second_server), eject_after=2, rest_s=60)
+    assert [(await client.post(PATH, json=chat())).status_code for _ in range(4)] == [503, 503, 200, 200]
+    assert len(model_server.requests) == 2
+
+
 async def test_stall_midway_is_a_timeout(serve, model_server):
     """A stream that stops in the middle is cut off after the deadline between tokens."""
     model_server.it_sends(text_event("half"), end="hang")

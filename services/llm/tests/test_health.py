@@ -7,6 +7,7 @@ from viva_llm.health import Health
 
 LATE = Failure(Reason.TIMEOUT, "late")
 ERROR = Failure(Reason.SERVER_ERROR, "it failed (HTTP 500)")
+BROKEN_OFF = Failure(Reason.BAD_STREAM, "the connection broke in the middle of its answer")
 REFUSED = Failure(Reason.CONNECT, "no connection to it")
 
 
@@ -62,9 +63,10 @@ def test_success_of_the_trial_closes_the_matter(health, clock):
     health.failed(LATE)
     clock.now += 10
     health.asked()
-    health.answered(0.25)
+    health.began(0.25)
     assert health.state == "up"
     assert health.body()["first_token_ms_last"] == 250.0
+    health.answered()
     health.failed(ERROR)
     assert health.available
 
@@ -93,8 +95,26 @@ def test_success_between_failures_ends_the_row(health):
     for _ in range(4):
         health.failed(ERROR)
         health.failed(ERROR)
-        health.answered(0.1)
+        health.began(0.1)
+        health.answered()
     assert health.available
+
+
+def test_answers_that_only_begin_do_not_end_the_row(health, clock):
+    """A server that breaks off every answer after its first token is ejected, and for longer each time."""
+    for _ in range(3):
+        assert health.available
+        health.began(0.1)
+        health.failed(BROKEN_OFF)
+    assert health.state == "ejected"
+    clock.now += 10
+    health.began(0.1)
+    assert health.state == "up"
+    health.failed(BROKEN_OFF)
+    clock.now += 19
+    assert health.state == "ejected"
+    clock.now += 1
+    assert health.state == "half_open"
 
 
 def test_requests_that_were_under_way_do_not_lengthen_an_ejection(health, clock):

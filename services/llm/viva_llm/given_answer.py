@@ -48,7 +48,7 @@ class GivenAnswer:
         success = await Attempts(self._routes, self._key, self._metrics).until_one(self._begin)
         self._route, self._replica = success.route, success.replica
         self._stream, self._first, self.model = success.result
-        success.replica.health.answered(success.seconds)
+        success.replica.health.began(success.seconds)
         self._metrics.first_token.labels(self.backend).observe(success.seconds)
         if self.degraded:
             self._metrics.fallbacks.labels(self.backend).inc()
@@ -85,6 +85,7 @@ class GivenAnswer:
             if not finished:
                 raise Failure(Reason.BAD_STREAM, "the stream ended without its finish mark")
             self._outcome = "ok"
+            self._replica.health.answered()
         except Exception as error:
             failure = as_failure(error, f"nothing for {chunk_s:g} s in the middle of an answer")
             self._outcome = "cut"

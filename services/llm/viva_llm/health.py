@@ -18,8 +18,9 @@ class Health:
     """The record of one replica.
 
     A timeout ejects it at once: it is the one failure that costs a question its whole deadline. What fails quickly
-    ejects after `eject_after` failures in a row. An ejection lasts `rest_s` seconds, twice as long each time until
-    something succeeds; then one request is let through, and its success or failure decides.
+    ejects after `eject_after` failures in a row, without a whole answer between them. An ejection lasts `rest_s`
+    seconds, twice as long each time until an answer is whole; then one request is let through, and whether it begins to
+    be answered decides.
     """
 
     def __init__(self, rest_s: float, eject_after: int = 3, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,6 +32,7 @@ class Health:
         self._ejected_unheard = False
         self._failures = 0
         self._reachable = True
+        self._half_open = False
         self._on_trial = False
         self._failed_at: float | None = None
         self._first_tokens_s: deque[float] = deque(maxlen=64)
@@ -45,7 +47,7 @@ class Health:
             return "ejected"
         if not self._reachable:
             return "unreachable"
-        return "half_open" if self._ejections else "up"
+        return "half_open" if self._half_open else "up"
 
     @property
     def available(self) -> bool:
@@ -62,13 +64,21 @@ class Health:
         """That request is over, whether or not anything was learned from it."""
         self._on_trial = False
 
-    def answered(self, first_token_s: float | None = None) -> None:
-        """It answered, its first token after that many seconds."""
+    def began(self, first_token_s: float) -> None:
+        """It began to answer, with its first token after that many seconds: it may be asked. That does not end a row
+        of failures, since a server may break off every answer that it begins."""
+        self._first_tokens_s.append(first_token_s)
+        self._works()
+
+    def answered(self) -> None:
+        """It answered, to the end."""
+        self._works()
+        self._ejections, self._failures = 0, 0
+
+    def _works(self) -> None:
         self.serving = True
         self._reachable = True
-        self._rests_until, self._ejections, self._failures, self._on_trial = 0.0, 0, 0, False
-        if first_token_s is not None:
-            self._first_tokens_s.append(first_token_s)
+        self._rests_until, self._half_open, self._on_trial = 0.0, False, False
 
     def probed(self) -> None:
         """It said that it could serve. That does not end the rest after a timeout or an error, since a server with a
@@ -101,6 +111,7 @@ class Health:
         factor = min(2**self._ejections, _MAX_REST_FACTOR)
         self._rests_until = self._clock() + self._rest_s * factor
         self._ejections += 1
+        self._half_open = True
         self._ejected_unheard = failure.reason is Reason.CONNECT
 
     def body(self) -> dict:
