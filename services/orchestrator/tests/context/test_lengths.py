@@ -108,6 +108,16 @@ async def test_a_server_that_says_no_limit_is_taken_to_have_16384(replica, model
     assert len(model.refused) == 1
 
 
+async def test_a_question_of_odd_signs_does_not_lower_the_limit_of_others(replica, model):
+    """It has more tokens than the estimate says and is refused; that says nothing of the next question's prompt."""
+    lecture = long_lecture(60, facts_of(60))
+    done = await replica.ask("\U00020000" * 3000 + " was it Ossipova?", lecture)
+    assert len(model.refused) >= 1
+    assert done.receipt.context.limit < model.limit
+    after = await replica.ask("Was it Ossipova?", lecture)
+    assert (after.receipt.context.kind, after.receipt.context.limit) == ("transcript", model.limit)
+
+
 async def test_what_only_quotes_is_given_the_whole_transcript(replica, model):
     """Without a language model there is no limit, nothing to count and nothing to warm."""
     model.limit = 10**9

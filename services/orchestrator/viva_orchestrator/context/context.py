@@ -59,6 +59,8 @@ class Context:
         self.model = model
         # Citation marks of another lecture mean its passages.
         self.history = [turn for turn in history if turn.lecture_id == text.transcript.lecture_id]
+        self.said_bytes = 0
+        """Of the question and the history in the last prompt: no tokenizer makes more tokens than bytes of them."""
         self._narrow = narrow
 
     def passage(self, number: int) -> Passage | None:
@@ -72,12 +74,14 @@ class Context:
     def ask(self, question: str) -> Prompt:
         """The prompt for a question: what does not fit of the history is left out, the oldest first."""
         question = clean_transcript(question)
+        self.said_bytes = len(question.encode("utf-8", "replace"))
         planned = self.lead.tokens + estimate(question) + MESSAGE_TOKENS
         left = self.room.prompt - planned
         if left < 0 and (narrower := self.narrower()):
             return narrower.ask(question)
         for_passages = min(self.room.passages, left * 2 / 3) if self.lead.kind == "passages" else 0.0
         past, past_tokens = self._recent(left - for_passages)
+        self.said_bytes += sum(len(str(message["content"]).encode("utf-8", "replace")) for message in past)
         places, passage_tokens = self._picked(question, min(left - past_tokens, self.room.passages))
         if places:
             question = render_question([self.text.passages[place] for place in places], question)

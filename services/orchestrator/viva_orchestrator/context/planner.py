@@ -150,7 +150,9 @@ class Planner:
         if too_long and room.limit is not None and room.prompt > LEAST_PROMPT:
             limit = room.answer + int(room.prompt) // 2
             structlog.get_logger().warning("prompt refused", code=error.code, kind=kind, limit=room.limit, next=limit)
-            self._models.refused(limit)
+            if context.said_bytes <= TURN_TOKENS:
+                # Else it may be their odd signs that made it too long, and others' turns are not to pay for that.
+                self._models.refused(limit)
             return self._in_parts(context, Room(limit, room.answer, room.passages))
         return None
 
