@@ -13,7 +13,7 @@ from viva.stack.part import Part, RunningPart
 from viva.stack.ports import LOOPBACK
 
 HOME = Path(__file__).parents[2] / ".venv" / "vllm"
-CONTEXT = 16_384
+CONTEXT = 16_000  # not what the orchestrator takes a limit to be that nobody names, 16,384
 # Several of them share two cores, and the models are tiny.
 ENVIRONMENT = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
