@@ -48,6 +48,8 @@ class ModelServer:
         self.running.set()
         self.models: list[str | dict] = ["theirs"]
         self.metrics = b""
+        self.metrics_status = 0
+        """Status of /metrics; 0: as it is with or without any."""
         self.paths: list[str] = []
         self._reply: Reply = self._nothing
         self._server: asyncio.Server | None = None
@@ -176,7 +178,7 @@ class ModelServer:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         await self.running.wait()
         if head[0].startswith("GET /metrics"):
-            writer.write(_whole(200 if self.metrics else 404, self.metrics, ""))
+            writer.write(_whole(self.metrics_status or (200 if self.metrics else 404), self.metrics, ""))
             return
         if head[0].startswith("GET"):
             models = [model if isinstance(model, dict) else {"id": model} for model in self.models]

@@ -24,6 +24,21 @@ async def engine(model_server):
     await made.close()
 
 
+@pytest.mark.parametrize("status", [404, 405, 501])
+async def test_server_without_metrics_has_no_load(engine, model_server, status):
+    """Such a server need not be asked again at once."""
+    model_server.metrics_status = status
+    assert await engine.load() is None
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_trouble_is_not_taken_for_a_server_without_metrics(engine, model_server, status):
+    """One that still loads, or a proxy in front of it, says so for a moment; its load is asked for again soon."""
+    model_server.metrics_status = status
+    with pytest.raises(Failure):
+        await engine.load()
+
+
 async def test_connection_is_kept_for_the_next_question(engine, model_server):
     """Answers one after another share a connection, whether or not the server sends [DONE]."""
     for done in (True, False, True):

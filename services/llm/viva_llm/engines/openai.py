@@ -64,7 +64,9 @@ class OpenAIEngine:
 
     async def load(self) -> Load | None:
         """Reads the server's metrics, if they are vLLM's."""
-        status, body, _retry_after = await self._get(f"{self._root}/metrics", _MAX_METRICS_BYTES)
+        status, body, retry_after = await self._get(f"{self._root}/metrics", _MAX_METRICS_BYTES)
+        if status in (429, 500, 502, 503, 504):  # trouble; that it has no metrics is said otherwise
+            raise failure_of(status, error_of(body), retry_after)
         return parse_load(body) if status == 200 else None
 
     async def stream(self, asked: Asked, model: str) -> AsyncGenerator[Delta]:
