@@ -31,6 +31,21 @@ async def test_what_is_read_ahead_is_what_the_first_question_begins_with(replica
     assert model.counts == 1  # the first turn found it counted
 
 
+async def test_a_slow_count_is_waited_for(start, model):
+    """Nobody waits for what is read ahead; an estimate might make it another prompt than that of the question."""
+    replica = await start(context_count_s=0.05)
+    model.may_count.clear()
+    lecture = long_lecture(60)
+    replica.warmer.warm(lecture)
+    await until(lambda: model.counts)
+    await asyncio.sleep(0.2)
+    assert model.warmings == []
+    model.may_count.set()
+    await until(lambda: model.warmings)
+    assert (await replica.ask("Was it Ossipova?", lecture)).receipt.context.kind == "transcript"
+    assert model.warmings[0][0]["messages"][:-1] == model.prompts[0][:1]
+
+
 async def test_many_sessions_about_one_lecture_read_it_once(replica, model):
     """A whole class opens its sessions in the same minute."""
     for _ in range(20):

@@ -20,7 +20,7 @@ from viva_orchestrator.context.leads import Lead, audio_lead, passages_lead, tra
 from viva_orchestrator.context.lecture import LectureText, LectureTexts
 from viva_orchestrator.context.model import Model, Models
 from viva_orchestrator.context.settings import families
-from viva_orchestrator.context.tokens import TokenCounter
+from viva_orchestrator.context.tokens import COUNT_S, TokenCounter
 from viva_orchestrator.lectures.model import Transcript
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.sessions import PastTurn
@@ -53,12 +53,13 @@ class Planner:
         self._families = families(settings.context_audio_tokens_per_s)
         self._deaf_until = 0.0
 
-    async def plan(self, transcript: Transcript, history: Sequence[PastTurn]) -> Context:
-        """The context of a turn. Waits for the model server only where the choice hangs on it, and not for long."""
+    async def plan(self, transcript: Transcript, history: Sequence[PastTurn], *, patient: bool = False) -> Context:
+        """The context of a turn. Waits for the model server only where the choice hangs on it, and not for long unless
+        `patient`: then nobody waits for the plan."""
         model = await self._models.known()
         text = await self._texts.of(transcript)
         room = self._room(model)
-        lead = await self._lead(text, model, room)
+        lead = await self._lead(text, model, room, COUNT_S if patient else None)
         return Context(text, lead, room, history, model.name, self._narrower)
 
     async def quotes_only(self) -> bool:
@@ -78,12 +79,13 @@ class Planner:
                 limit = min(self._settings.context_tokens, model.limit)
         return Room(limit, self._settings.answer_max_tokens, self._settings.context_passages_tokens)
 
-    async def _lead(self, text: LectureText, model: Model, room: Room) -> Lead:
+    async def _lead(self, text: LectureText, model: Model, room: Room, wait_s: float | None) -> Lead:
         if room.limit is None:
             return transcript_lead(text, model.name)
         most = _prefix_room(room)
         heard = await self._audio_lead(text, model)
-        if await self._count(text, model, [text.tokens(model.name), heard.tokens if heard else 0], most):
+        planned = [text.tokens(model.name), heard.tokens if heard else 0]
+        if await self._count(text, model, any(tokens > most for tokens in planned), wait_s):
             heard = await self._audio_lead(text, model)
         if heard and heard.tokens <= most:
             return heard
@@ -107,19 +109,20 @@ class Planner:
             text.parts[tokens] = passages_lead(text, tokens)
         return text.parts[tokens]
 
-    async def _count(self, text: LectureText, model: Model, planned: list[int], most: int) -> bool:
+    async def _count(self, text: LectureText, model: Model, matters: bool, wait_s: float | None) -> bool:
         """Have the tokens of a lecture counted once; whether they are known now and were not before.
 
-        One turn waits for it, where one of the leads of `planned` tokens may yet turn out to fit into `most`.
+        Where it `matters`, since a lead may yet turn out to fit, one turn waits for it, and whoever has a `wait_s`.
         """
         name = model.name
-        matters = any(tokens > most for tokens in planned)
         if name in text.counted or self._counter.rests or not (matters or text.transcript.finished):
             return False
         if name not in text.counting:
             text.counting[name] = asyncio.create_task(self._counted(text, model))
             text.counting[name].add_done_callback(lambda _: text.counting.pop(name, None))
-        if matters and name not in text.awaited:
+        if matters and wait_s is not None:
+            await asyncio.wait([text.counting[name]], timeout=wait_s)
+        elif matters and name not in text.awaited:
             text.awaited.add(name)
             await asyncio.wait([text.counting[name]], timeout=self._settings.context_count_s)
         return name in text.counted

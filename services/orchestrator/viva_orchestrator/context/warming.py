@@ -62,7 +62,7 @@ class Warmer:
     async def _read(self, transcript: Transcript) -> None:
         try:
             async with asyncio.timeout(WARM_S):
-                context = await self._planner.plan(transcript, ())
+                context = await self._planner.plan(transcript, (), patient=True)
                 messages, quoted = list(context.lead.messages), await self._planner.quotes_only()
                 await self._stages.read_ahead(messages, lecture_id=transcript.lecture_id, quoted=quoted)
         except (VivaError, TimeoutError) as error:
