@@ -15,6 +15,11 @@ def _tidy(text: str) -> str:
     return text.replace('"', "'").replace("[", "(").replace("]", ")").strip()
 
 
+def _ended(quoted: str, last: Passage) -> str:
+    """With a full stop, unless what is quoted last ends a sentence itself."""
+    return quoted if last.text.rstrip().endswith((".", "!", "?", "…")) else f"{quoted}."
+
+
 def quote(passages: list[Passage], turn: int) -> str:
     """Quotes passages in the order given, each with its mark; `turn` picks the opening, so that it varies."""
     opening = _OPENINGS[turn % len(_OPENINGS)]
@@ -23,13 +28,14 @@ def quote(passages: list[Passage], turn: int) -> str:
         follows = before is not None and passage.number == before.number + 1
         joint = "" if before is None else (" " if follows else " And also: ")
         parts.append(f'{joint}"{_tidy(passage.text)}" [{passage.number}]')
-    return f"{opening} {''.join(parts)}" + ("" if not passages else ".")
+    return f"{opening} {_ended(''.join(parts), passages[-1])}" if passages else opening
 
 
 def overview(passages: list[Passage]) -> str:
     """Quotes the passages that stand for the whole lecture, without claiming that they are all of it."""
     parts = [f'"{_tidy(passage.text)}" [{passage.number}]' for passage in passages]
-    first = f"It begins with: {parts[0]}." if passages[0].number == 1 else f"Among other things: {parts[0]}."
+    begins = "It begins with" if passages[0].number == 1 else "Among other things"
+    first = f"{begins}: {_ended(parts[0], passages[0])}"
     if len(parts) == 1:
         return first
-    return f"{first} Central to it: {' and '.join(parts[1:])}."
+    return f"{first} Central to it: {_ended(' and '.join(parts[1:]), passages[-1])}"

@@ -41,6 +41,12 @@ def test_the_file_arrives_whole_however_it_is_cut(file: bytes, cuts: list[int]) 
     assert form.fields == {"title": "Röntgen"}
 
 
+def test_a_file_in_another_field_is_told_where_it_belongs() -> None:
+    """Whoever calls the field otherwise learns its name, rather than that theirs is too long."""
+    with pytest.raises(InvalidRequest, match="belongs into the field 'file', not 'upload'"):
+        _read(_part("upload", b"x" * 100, filename="talk.mp3") + b"--frontier--\r\n", [])
+
+
 @given(end=st.integers(0, 150))
 def test_a_form_that_stops_early_is_refused(end: int) -> None:
     """Every true prefix of a form is a form cut short."""

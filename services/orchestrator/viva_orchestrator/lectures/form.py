@@ -92,6 +92,9 @@ class LectureForm:
             if self.has_file:
                 raise InvalidRequest("The form has more than one file.", code="invalid_form", param="file")
             self.has_file = self._in_file = True
+        elif b"filename" in options:
+            message = f"The file belongs into the field {self._file_field!r}, not {self._field[:40]!r}."
+            raise InvalidRequest(message, code="invalid_form", param=self._file_field)
 
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._in_file:
