@@ -255,7 +255,7 @@ def main() -> None:
     options = arguments().parse_args()
     machine = this_machine()
     turns = compare(options)
-    versions = [f"{proxy.name} {proxy.version}" for proxy in PROXIES if proxy.version and proxy.installed]
+    versions = [f"{proxy.name} {proxy.version}" for proxy in PROXIES if proxy.installed and proxy.version]
     missing = [proxy.name for proxy in PROXIES if not proxy.installed]
     print(machine)
     print(
