@@ -41,6 +41,7 @@ class ModelServer:
     audio_s: float = 0.0  # length of every recording
     fails: bool = False  # whether chats end in 500
     fails_to_warm: bool = False
+    busy_hearing: bool = False  # whether prompts with a recording are told to come back later
     may_answer: asyncio.Event = field(default_factory=asyncio.Event)
     may_count: asyncio.Event = field(default_factory=asyncio.Event)
     bodies: list[dict] = field(default_factory=list)  # questions that were answered
@@ -94,7 +95,10 @@ class ModelServer:
         if tokens + body["max_tokens"] > self.limit:
             self.refused.append(tokens)
             return _too_long(self.limit, tokens, body["max_tokens"])
-        if not self.hears and any(not isinstance(message["content"], str) for message in body["messages"]):
+        recorded = any(not isinstance(message["content"], str) for message in body["messages"])
+        if self.busy_hearing and recorded:
+            return web.json_response({"error": {"message": "Later."}}, status=429)
+        if not self.hears and recorded:
             error = {"code": "audio_not_supported", "message": "No.", "request_id": "r"}
             return web.json_response({"error": error}, status=400)
         if body["max_tokens"] == 1:

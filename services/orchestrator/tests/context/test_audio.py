@@ -79,6 +79,16 @@ async def test_a_recording_that_is_refused_is_read_instead_in_the_same_turn(star
         assert done.citations
 
 
+async def test_a_server_that_is_busy_is_given_the_next_recording(start, hearing):
+    """Its being busy costs the turn the recording, not those of the next minute."""
+    hearing.busy_hearing = True
+    replica = await start(context_audio_url=OURS)
+    lecture = long_lecture(8)
+    assert (await replica.ask("Was it Ossipova?", lecture)).receipt.context.kind == "transcript"
+    hearing.busy_hearing = False
+    assert (await replica.ask("Was it Ossipova?", lecture)).receipt.context.kind == "audio"
+
+
 async def test_a_growing_transcript_is_read(start, hearing):
     """What is recognised of it goes first in the prompt, and changes."""
     replica = await start(context_audio_url=OURS)

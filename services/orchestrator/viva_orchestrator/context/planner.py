@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from viva.errors import VivaError
+from viva.errors import Overloaded, VivaError
 from viva.service.upstream import Upstream
 from viva_orchestrator.context.addresses import RecordingAddresses
 from viva_orchestrator.context.context import Context, Room
@@ -140,7 +140,8 @@ class Planner:
         text, room, kind = context.text, context.room, context.lead.kind
         if kind == "audio":
             # Whatever went wrong: what cannot hear, like the extractive answerer, can still answer from the transcript.
-            if error is not None:
+            # A server that is busy still hears: the next turn may give it the recording again.
+            if error is not None and not isinstance(error, Overloaded):
                 structlog.get_logger().warning("recording not taken", code=error.code)
                 self._deaf_until = time.monotonic() + DEAF_S
             lead = transcript_lead(text, context.model)
