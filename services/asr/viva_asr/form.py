@@ -22,7 +22,11 @@ class TranscriptionForm(BaseModel):
     prompt: str | None = Field(None, max_length=10_000, description="Words that are likely, or the text before")
     response_format: ResponseFormat = "json"
     temperature: Annotated[float, Field(ge=0, le=1)] = 0.0
-    timestamp_granularities: tuple[Granularity, ...] = Field((), description="Needs verbose_json, or a stream")
+    timestamp_granularities: tuple[Granularity, ...] = Field(
+        (),
+        description="Needs verbose_json, or a stream. The moonshine model gives no times of words: there they are "
+        "estimated from the letters of their sentence",
+    )
     stream: bool = Field(False, description="Server-sent events: deltas, segments, then the whole")
 
     @field_validator("language")
