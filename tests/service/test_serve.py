@@ -11,9 +11,15 @@ import pytest
 import uvicorn
 from starlette.responses import StreamingResponse
 
+from viva.service import serve as serving_module
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
-from viva.service.serve import Server
+from viva.service.serve import Server, serve
+from viva.service.settings import ServiceSettings
+
+
+class PortSettings(ServiceSettings):
+    port: int = 0
 
 
 @asynccontextmanager
@@ -81,6 +87,22 @@ async def test_idle_streams_end_when_the_server_begins_to_stop_and_work_still_dr
                     assert await busy.aread() == b"begun,ended"
                     await serving
     assert caplog.records == []
+
+
+def test_idle_connections_are_kept_as_long_as_the_setting_says(monkeypatch):
+    """A load balancer that waits longer than we do sends requests on connections that are closed."""
+    configs = []
+
+    class Stopped(Server):
+        def run(self, sockets=None):
+            configs.append(self.config)
+            self.started = True
+
+    monkeypatch.setattr(serving_module, "Server", Stopped)
+    monkeypatch.setattr(serving_module, "configure_logging", lambda *_: None)
+    monkeypatch.setenv("VIVA_KEEP_ALIVE_S", "330")
+    serve("test", lambda _settings: streaming_app(), PortSettings)
+    assert [config.timeout_keep_alive for config in configs] == [330]
 
 
 async def test_what_is_there_at_the_start_is_not_looked_through_again():
