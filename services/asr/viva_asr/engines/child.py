@@ -116,6 +116,22 @@ class ChildWorker:
         await child.wait()
 
 
+class ChildEngine:
+    """What engines of such processes have in common: so many for all segments, and one more for interactive ones."""
+
+    def __init__(self, program: ChildProgram, count: int) -> None:
+        ordinary = [ChildWorker(program, reserved=False) for _ in range(count)]
+        self.workers = [ChildWorker(program, reserved=True), *ordinary]
+
+    async def start(self) -> None:
+        """Start the processes and wait until each has its model."""
+        await asyncio.gather(*(worker.start() for worker in self.workers))
+
+    async def close(self) -> None:
+        """End the processes."""
+        await asyncio.gather(*(worker.close() for worker in self.workers))
+
+
 def _look_at_error(exchange: asyncio.Task) -> None:
     """Keep asyncio from reporting the error of an exchange whose caller has left."""
     if not exchange.cancelled():

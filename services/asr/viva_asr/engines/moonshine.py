@@ -1,10 +1,8 @@
 """Moonshine tiny: the embedded recogniser. Its English model (27 million weights, MIT) comes inside the wheel."""
 
-import asyncio
-
 from viva.errors import EngineUnavailable
 from viva.service.cores import usable_cores
-from viva_asr.engines.child import ChildProgram, ChildWorker
+from viva_asr.engines.child import ChildEngine, ChildProgram
 from viva_asr.engines.presence import moonshine_model
 from viva_asr.segmenter import Cutting
 from viva_asr.settings import AsrSettings
@@ -14,7 +12,7 @@ _MOST_WORKERS = 4
 """Each is 45 times as fast as speech and holds about 150 MB, so more would not be noticed but in the memory."""
 
 
-class MoonshineEngine:
+class MoonshineEngine(ChildEngine):
     """One process per core, four at most, for all segments, and one more for interactive ones."""
 
     name = "moonshine"
@@ -35,17 +33,7 @@ class MoonshineEngine:
             # A process per core: threads inside them would only wait for each other.
             {"MOONSHINE_ORT_SINGLE_THREAD": "1"},
         )
-        count = settings.workers or min(usable_cores(), _MOST_WORKERS)
-        self.workers = [ChildWorker(program, reserved=True)]
-        self.workers += [ChildWorker(program, reserved=False) for _ in range(count)]
-
-    async def start(self) -> None:
-        """Start the processes and wait until each has its model."""
-        await asyncio.gather(*(worker.start() for worker in self.workers))
-
-    async def close(self) -> None:
-        """End the processes."""
-        await asyncio.gather(*(worker.close() for worker in self.workers))
+        super().__init__(program, settings.workers or min(usable_cores(), _MOST_WORKERS))
 
 
 def _hypothesis(text: str, duration_s: float) -> Hypothesis:

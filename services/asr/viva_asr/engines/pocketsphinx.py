@@ -1,12 +1,11 @@
 """CMU PocketSphinx: small, quick to start, its model inside the wheel. English only."""
 
-import asyncio
 import math
 from importlib.util import find_spec
 
 from viva.errors import EngineUnavailable
 from viva.service.cores import usable_cores
-from viva_asr.engines.child import ChildProgram, ChildWorker
+from viva_asr.engines.child import ChildEngine, ChildProgram
 from viva_asr.segmenter import Cutting
 from viva_asr.settings import AsrSettings
 from viva_asr.transcript import Hypothesis, Segment, Word
@@ -15,7 +14,7 @@ _LONGEST_S = 10.0
 """A stretch that has begun cannot be stopped: this much takes about a second."""
 
 
-class PocketSphinxEngine:
+class PocketSphinxEngine(ChildEngine):
     """One process per core for all segments, and one more for interactive ones."""
 
     name = "pocketsphinx"
@@ -27,16 +26,7 @@ class PocketSphinxEngine:
             raise EngineUnavailable("The asr engine 'pocketsphinx' needs the Python package pocketsphinx.")
         self.cutting = Cutting(max_s=min(settings.max_segment_s, _LONGEST_S))
         program = ChildProgram("pocketsphinx", "viva_asr.engines.pocketsphinx_child", _hypothesis)
-        ordinary = [ChildWorker(program, reserved=False) for _ in range(settings.workers or usable_cores())]
-        self.workers = [ChildWorker(program, reserved=True), *ordinary]
-
-    async def start(self) -> None:
-        """Start the processes and wait until each has its model."""
-        await asyncio.gather(*(worker.start() for worker in self.workers))
-
-    async def close(self) -> None:
-        """End the processes."""
-        await asyncio.gather(*(worker.close() for worker in self.workers))
+        super().__init__(program, settings.workers or usable_cores())
 
 
 def _hypothesis(heard: list, duration_s: float) -> Hypothesis:
