@@ -1,0 +1,1 @@
+"""The Realtime WebSocket: the protocol, and the conversation behind it."""
