@@ -1,14 +1,14 @@
 # Every target prepares what it needs (scripts/bootstrap) and then calls the `viva` command, which does the work.
 .DEFAULT_GOAL := help
 .PHONY: help demo run models test lint format bench lock clean install install-test install-chart test-chart \
-	test-images install-vllm test-vllm images push kind
+	test-images install-vllm test-vllm install-clients test-clients images push kind
 
 VENV := .venv/bin
 # The bootstrap may have put a redis-server there (see scripts/bootstrap).
 export PATH := $(CURDIR)/$(VENV):$(PATH)
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## start everything, ask the sample lecture two spoken questions, stop
 	@$(VENV)/viva demo
@@ -30,6 +30,9 @@ test-images: install-test ## install what each image holds into a new environmen
 
 test-vllm: install-vllm ## ask the real vLLM, on CPUs, behind the router (installs it beside the project: minutes, GB)
 	@$(VENV)/pytest tests/vllm --timeout=900 -rP
+
+test-clients: install-clients ## talk to the stack with clients nobody here wrote: openai, pipecat, LiveKit (1.5 GB once)
+	@$(VENV)/pytest tests/clients --timeout=600
 
 lint: install-test ## check the code's style
 	@$(VENV)/ruff check .
@@ -69,3 +72,6 @@ install-chart:
 
 install-vllm: install-test
 	@scripts/vllm_env
+
+install-clients: install-test
+	@scripts/clients_env
