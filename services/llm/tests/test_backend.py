@@ -94,13 +94,13 @@ async def test_replica_that_goes_ends_its_answers_first(model_server):
     discovery = Found(model_server.url)
     async with backend_of(discovery) as backend:
         replica = backend.pick("k")
-        replica.take()
+        release = replica.take()
         stream = replica.engine.stream(Chat((Message("user", "x"),)), "m")
         assert (await anext(stream)).text == "a"
         discovery.now()
         await until(lambda: not backend.replicas)
         assert [delta.text async for delta in stream] == ["b", ""]
-        replica.release()
+        release()
         await until(lambda: replica.engine._session.closed)
 
 
@@ -130,7 +130,7 @@ async def test_retired_backend_ends_the_answers_of_replicas_that_have_gone(model
     discovery = Found(model_server.url)
     async with backend_of(discovery) as backend:
         replica = backend.pick("k")
-        replica.take()
+        release = replica.take()
         stream = replica.engine.stream(Chat((Message("user", "x"),)), "m")
         assert (await anext(stream)).text == "a"
         discovery.now()
@@ -139,5 +139,5 @@ async def test_retired_backend_ends_the_answers_of_replicas_that_have_gone(model
         await asyncio.sleep(0.05)
         model_server.released.set()
         assert [delta.text async for delta in stream] == ["b"]
-        replica.release()
+        release()
         await asyncio.wait_for(retiring, SOON_S)

@@ -52,10 +52,41 @@ def test_one_request_at_a_time_tries_a_half_open_replica(health, clock):
     """While one request is on trial others go elsewhere; when it is over without a result the next may try."""
     health.failed(LATE)
     clock.now += 10
-    health.asked()
+    trial = health.asked()
+    assert trial is not None
     assert not health.available
-    health.released()
+    health.released(trial)
+    assert (health.state, health.available, health.serving) == ("half_open", True, False)
+
+
+def test_only_the_end_of_the_trial_makes_room_for_another(health, clock):
+    """Requests from before the ejection, those that had nowhere else to go, and failed probes do not end a trial."""
+    before = health.asked()
+    health.failed(LATE)
+    clock.now += 10
+    trial, besides = health.asked(), health.asked()
+    assert besides is None
+    health.released(before)
+    health.released(besides)
+    health.failed(Failure(Reason.CLIENT_FAULT, "wrong"))
+    health.probe_failed(REFUSED)
+    health.probed()
+    assert (health.state, health.available) == ("half_open", False)
+    health.released(trial)
     assert health.available
+
+
+def test_late_end_of_an_old_trial_does_not_end_the_next(health, clock):
+    """A trial that outlasts another ejection has no say in the trial after that."""
+    health.failed(LATE)
+    clock.now += 10
+    old = health.asked()
+    health.began(0.1)
+    health.failed(LATE)
+    clock.now += 20
+    assert health.asked() is not None
+    health.released(old)
+    assert not health.available
 
 
 def test_success_of_the_trial_closes_the_matter(health, clock):

@@ -52,13 +52,13 @@ def replica(clock) -> Replica:
 
 async def test_load_counts_until_it_is_old(replica, clock):
     """What a server said of its load is believed for a while, and then only what we know ourselves."""
-    replica.take()
+    release = replica.take()
     assert (replica.busy, replica.queueing) == (1, False)
     await replica.read_load(1)
     assert (replica.busy, replica.queueing) == (4, True)
     clock.now += 3.1
     assert (replica.busy, replica.queueing, replica.body()["running"]) == (1, False, None)
-    replica.release()
+    release()
     assert replica.busy == 0
 
 

@@ -220,6 +220,49 @@ async def test_replica_comes_back_through_one_question(serve, replicas, model_se
     assert (await until(client, lambda found: True))[first.url]["state"] == "up"
 
 
+async def half_open(client, key: str, *servers) -> tuple:
+    """The servers in the order in which the key prefers them; the first failed, has rested since, and hangs now."""
+    first, second = await first_of(key, client, *servers)
+    first.it_fails(500)
+    await client.post(PATH, json=chat(prompt_cache_key=key))
+    await until(client, lambda found: found[first.url]["state"] == "half_open")
+    first.it_hangs()
+    first.asked.clear()
+    return first, second
+
+
+async def test_old_request_that_ends_lets_no_second_question_try(serve, replicas, model_server, second_server):
+    """While one question tries a replica, the end of another that was under way before lets no second one try it."""
+    client = await serve(routes_file=replicas, eject_after=1, rest_s=0.3, **STILL)
+    first, second = await first_of("k", client, model_server, second_server)
+    first.it_sends(text_event("long"), HOLD, end="cut")
+    old = asyncio.create_task(client.post(PATH, json=chat(prompt_cache_key="k")))
+    await until(client, lambda found: found[first.url]["in_flight"] == 1)
+    first, second = await half_open(client, "k", first, second)
+    trial = asyncio.create_task(client.post(PATH, json=chat(prompt_cache_key="k")))
+    await asyncio.wait_for(first.asked.wait(), SOON_S)
+    old.cancel()
+    await until(client, lambda found: found[first.url]["in_flight"] == 1)
+    before = len(first.requests)
+    assert (await client.post(PATH, json=chat(prompt_cache_key="k"))).status_code == 200
+    assert len(first.requests) == before
+    trial.cancel()
+
+
+async def test_trial_whose_client_left_makes_room_for_the_next(serve, replicas, model_server, second_server):
+    """It counts neither for nor against the replica, which the next question tries."""
+    client = await serve(routes_file=replicas, eject_after=1, rest_s=0.3, **STILL)
+    first, _second = await half_open(client, "k", model_server, second_server)
+    trial = asyncio.create_task(client.post(PATH, json=chat(prompt_cache_key="k")))
+    await asyncio.wait_for(first.asked.wait(), SOON_S)
+    trial.cancel()
+    found = await until(client, lambda found: not found[first.url]["in_flight"])
+    assert found[first.url]["state"] == "half_open"
+    first.it_answers("back")
+    answer = (await client.post(PATH, json=chat(prompt_cache_key="k"))).json()
+    assert answer["choices"][0]["message"]["content"] == "back"
+
+
 async def test_replica_that_is_gone_is_not_asked(serve, replicas, model_server, second_server):
     """A replica that does not answer its probes leaves all questions to the other; without either, none is ready."""
     client = await serve(routes_file=replicas, probe_interval_s=0.02, load_interval_s=60)

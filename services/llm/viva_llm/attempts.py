@@ -27,10 +27,11 @@ _JITTER_S = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Success(Generic[Result]):
-    """What came of an attempt, and where. The replica is still taken: `replica.release` is the caller's."""
+    """What came of an attempt, and where. The replica is still taken: `release` is the caller's to call."""
 
     route: Route
     replica: Replica
+    release: Callable[[], None]
     result: Result
     seconds: float
 
@@ -54,15 +55,21 @@ class Attempts:
         with ExitStack() as held:
             for route in self._routes:  # a new policy may come in the meantime
                 held.enter_context(route.backend.hold())
-            for route in sorted(self._routes, key=lambda route: route.backend.resting):
-                success = await self._at(route, attempt)
+            left = list(self._routes)
+            while left:
+                # Looked at anew each time: a trial of a later backend may have begun or ended in the meantime.
+                route = min(left, key=lambda route: route.backend.resting)
+                left.remove(route)
+                success = await self._at(route, attempt, last=not left)
                 if success is not None:
                     return success
         error = as_error(self._failures)
         self._metrics.unanswered.labels(error.code).inc()
         raise error
 
-    async def _at(self, route: Route, attempt: Callable[[Route, Replica], Awaitable[Result]]) -> Success | None:
+    async def _at(
+        self, route: Route, attempt: Callable[[Route, Replica], Awaitable[Result]], *, last: bool
+    ) -> Success | None:
         backend = route.backend
         backend.retries.earn()
         replica = backend.pick(self._key)
@@ -75,13 +82,15 @@ class Attempts:
             self._note(route, replica, failure)
             if failure.reason not in _WORTH_A_RETRY:
                 return None
-        other = backend.pick(self._key, (replica,))
-        if other is None:
+        if not self._may_go_to(self._other(route, replica), last=last):
             return None
         if not backend.retries.take():
             self._metrics.retries.labels(backend.name, "over_budget").inc()
             return None
         await asyncio.sleep(random.uniform(0, _JITTER_S))
+        other = self._other(route, replica)  # chosen again: another request may have begun its trial meanwhile
+        if not self._may_go_to(other, last=last):
+            return None
         try:
             success = await self._on(route, other, attempt)
         except Failure as failure:
@@ -91,19 +100,27 @@ class Attempts:
         self._metrics.retries.labels(backend.name, "ok").inc()
         return success
 
+    def _other(self, route: Route, replica: Replica) -> Replica | None:
+        return route.backend.pick(self._key, (replica,))
+
+    @staticmethod
+    def _may_go_to(other: Replica | None, *, last: bool) -> bool:
+        """A replica that rests, or is on trial, is asked only where there is no further route either."""
+        return other is not None and (last or other.health.available)
+
     async def _on(
         self, route: Route, replica: Replica, attempt: Callable[[Route, Replica], Awaitable[Result]]
     ) -> Success:
         started = time.monotonic()
-        replica.take()
+        release = replica.take()
         try:
             async with asyncio.timeout(route.deadlines.first_token_s) as deadline:
                 with replica.waited_for(deadline):
                     result = await attempt(route, replica)
         except BaseException as error:
-            replica.release()
+            release()
             raise as_failure(error, f"no token within {round(time.monotonic() - started, 1):g} s") from error
-        return Success(route, replica, result, time.monotonic() - started)
+        return Success(route, replica, release, result, time.monotonic() - started)
 
     def _note(self, route: Route, replica: Replica | None, failure: Failure) -> None:
         self._failures.append(failure)

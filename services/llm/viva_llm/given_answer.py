@@ -1,6 +1,6 @@
 """One answer as the service gives it: from the first route that begins, to its end, with deadlines."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import structlog
 
@@ -30,6 +30,7 @@ class GivenAnswer:
         self._usage: Usage | None = None
         self._route: Route | None = None
         self._replica: Replica | None = None
+        self._release: Callable[[], None] | None = None
         self.model = ""
         """The model that answers."""
 
@@ -46,7 +47,7 @@ class GivenAnswer:
     async def start(self) -> None:
         """Waits for the first token of the first route that gives one. Raises VivaError when none does."""
         success = await Attempts(self._routes, self._key, self._metrics).until_one(self._begin)
-        self._route, self._replica = success.route, success.replica
+        self._route, self._replica, self._release = success.route, success.replica, success.release
         self._stream, self._first, self.model = success.result
         success.replica.health.began(success.seconds)
         self._metrics.first_token.labels(self.backend).observe(success.seconds)
@@ -109,7 +110,7 @@ class GivenAnswer:
         try:
             await stream.aclose()
         finally:
-            self._replica.release()
+            self._release()
         self._metrics.answers.labels(self.backend, self._outcome).inc()
         usage = self._usage or Usage(0, self._pieces)
         for kind, count in (

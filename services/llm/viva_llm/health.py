@@ -14,6 +14,10 @@ _NOT_ITS_FAULT = frozenset(
 _MAX_REST_FACTOR = 8
 
 
+class Trial:
+    """The one request that may try a half-open replica; known by its identity."""
+
+
 class Health:
     """The record of one replica.
 
@@ -33,7 +37,7 @@ class Health:
         self._failures = 0
         self._reachable = True
         self._half_open = False
-        self._on_trial = False
+        self._trial: Trial | None = None
         self._failed_at: float | None = None
         self._first_tokens_s: deque[float] = deque(maxlen=64)
         self.serving: bool | None = None
@@ -53,16 +57,21 @@ class Health:
     def available(self) -> bool:
         """Whether it may be asked now; others go first as long as it may not."""
         state = self.state
-        return state == "up" or (state == "half_open" and not self._on_trial)
+        return state == "up" or (state == "half_open" and self._trial is None)
 
-    def asked(self) -> None:
-        """A request goes to it."""
-        if self.state == "half_open":
-            self._on_trial = True
+    def asked(self) -> Trial | None:
+        """A request goes to it; `released` takes what this returns. Of those that go to a half-open replica one is the
+        trial; whoever asks it meanwhile, since no other replica is left, is not."""
+        if self.state != "half_open" or self._trial is not None:
+            return None
+        self._trial = Trial()
+        return self._trial
 
-    def released(self) -> None:
-        """That request is over, whether or not anything was learned from it."""
-        self._on_trial = False
+    def released(self, trial: Trial | None) -> None:
+        """That request is over. A trial of which nothing was learned, as its client left, makes room for the next; the
+        end of any other request, like one from before the ejection, does not."""
+        if trial is self._trial:
+            self._trial = None
 
     def began(self, first_token_s: float) -> None:
         """It began to answer, with its first token after that many seconds: it may be asked. That does not end a row
@@ -78,7 +87,7 @@ class Health:
     def _works(self) -> None:
         self.serving = True
         self._reachable = True
-        self._rests_until, self._half_open, self._on_trial = 0.0, False, False
+        self._rests_until, self._half_open, self._trial = 0.0, False, None
 
     def probed(self) -> None:
         """It said that it could serve. That does not end the rest after a timeout or an error, since a server with a
@@ -95,7 +104,6 @@ class Health:
 
     def failed(self, failure: Failure, *, eject: bool = True) -> None:
         """An answer failed."""
-        self._on_trial = False
         if failure.reason in _NOT_ITS_FAULT:
             return
         self.serving = False

@@ -67,15 +67,16 @@ class Replica:
         load = self.fresh_load
         return load is not None and load.waiting > 0
 
-    def take(self) -> None:
-        """A request goes to it; `release` must follow."""
+    def take(self) -> Callable[[], None]:
+        """A request goes to it. What is returned says that it is over, and must be called, once."""
         self.in_flight += 1
-        self.health.asked()
+        trial = self.health.asked()
 
-    def release(self) -> None:
-        """A request is over."""
-        self.in_flight -= 1
-        self.health.released()
+        def release() -> None:
+            self.in_flight -= 1
+            self.health.released(trial)
+
+        return release
 
     @contextmanager
     def waited_for(self, deadline: asyncio.Timeout) -> Iterator[None]:

@@ -79,7 +79,7 @@ async def _called(request: Request, service: LLMService, asked: Placed, call: Ca
 
     async def work() -> Success[dict]:
         success = await attempts.until_one(call)
-        success.replica.release()
+        success.release()
         success.replica.health.answered()
         return success
 
