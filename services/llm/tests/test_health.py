@@ -8,6 +8,7 @@ from viva_llm.health import Health
 LATE = Failure(Reason.TIMEOUT, "late")
 ERROR = Failure(Reason.SERVER_ERROR, "it failed (HTTP 500)")
 BROKEN_OFF = Failure(Reason.BAD_STREAM, "the connection broke in the middle of its answer")
+EMPTY = Failure(Reason.EMPTY, "nothing said")
 REFUSED = Failure(Reason.CONNECT, "no connection to it")
 
 
@@ -185,6 +186,31 @@ def test_faults_of_a_request_are_not_the_replicas(health, reason):
     assert health.serving
     assert health.available
     assert health.body()["last_error"] is None
+
+
+def test_model_that_says_nothing_is_no_sick_replica(health, clock):
+    """One empty answer is no failure, neither of a good replica nor of one on trial; any word ends the row."""
+    health.probed()
+    for _ in range(3):
+        health.failed(EMPTY)
+        health.failed(EMPTY)
+        health.began(0.1)
+    assert (health.state, health.serving, health.body()["last_error"]) == ("up", True, None)
+    health.failed(LATE)
+    clock.now += 10
+    health.failed(EMPTY)
+    assert health.state == "half_open"
+
+
+def test_replica_that_says_nothing_again_and_again_is_ejected(health, clock):
+    """A server whose weights are broken ends every answer at once: the third in a row ejects it, then each trial."""
+    for _ in range(3):
+        assert health.available
+        health.failed(EMPTY)
+    assert (health.state, health.serving, health.last_error) == ("ejected", False, "nothing said")
+    clock.now += 10
+    health.failed(EMPTY)
+    assert health.state == "ejected"
 
 
 def test_last_error_and_its_age_are_told(health, clock):

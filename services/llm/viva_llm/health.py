@@ -11,6 +11,8 @@ from viva_llm.failure import Failure, Reason
 _NOT_ITS_FAULT = frozenset(
     {Reason.CONTEXT_TOO_LONG, Reason.CANNOT_HEAR, Reason.CLIENT_FAULT, Reason.NOT_SUPPORTED, Reason.NO_REPLICA}
 )
+# An empty answer comes here only when it is one of several in a row.
+_AT_ONCE = frozenset({Reason.TIMEOUT, Reason.EMPTY})
 _MAX_REST_FACTOR = 8
 
 
@@ -22,7 +24,8 @@ class Health:
     """The record of one replica.
 
     A timeout ejects it at once: it is the one failure that costs a question its whole deadline. What fails quickly
-    ejects after `eject_after` failures in a row, without a whole answer between them. An ejection lasts `rest_s`
+    ejects after `eject_after` failures in a row, without a whole answer between them; so do as many empty answers in a
+    row, of which one alone is the model's word and no failure. An ejection lasts `rest_s`
     seconds, twice as long each time until an answer is whole; then one request is let through, and whether it begins to
     be answered decides.
     """
@@ -35,6 +38,7 @@ class Health:
         self._ejections = 0
         self._ejected_unheard = False
         self._failures = 0
+        self._silences = 0
         self._reachable = True
         self._half_open = False
         self._trial: Trial | None = None
@@ -87,6 +91,7 @@ class Health:
     def _works(self) -> None:
         self.serving = True
         self._reachable = True
+        self._silences = 0
         self._rests_until, self._half_open, self._trial = 0.0, False, None
 
     def probed(self) -> None:
@@ -104,14 +109,19 @@ class Health:
 
     def failed(self, failure: Failure, *, eject: bool = True) -> None:
         """An answer failed."""
-        if failure.reason in _NOT_ITS_FAULT:
+        if failure.reason in _NOT_ITS_FAULT or (failure.reason is Reason.EMPTY and not self._says_nothing_again()):
             return
         self.serving = False
         self.last_error = failure.said
         self._failed_at = self._clock()
         self._failures += eject
-        if eject and (failure.reason is Reason.TIMEOUT or self._ejections or self._failures >= self._eject_after):
+        if eject and (failure.reason in _AT_ONCE or self._ejections or self._failures >= self._eject_after):
             self._eject(failure)
+
+    def _says_nothing_again(self) -> bool:
+        """Whether it has now said nothing so often in a row that it is its fault rather than the questions'."""
+        self._silences += 1
+        return self._silences >= self._eject_after
 
     def _eject(self, failure: Failure) -> None:
         if self.state == "ejected":
