@@ -178,6 +178,24 @@ async def test_one_retry_at_most(serve, replicas, model_server, second_server):
     assert len(model_server.requests) + len(second_server.requests) == before + 2
 
 
+async def test_one_retry_for_all_routes_together(serve, routes_file, model_server, second_server):
+    """A request that has spent its retry asks each further route once."""
+    for server in (model_server, second_server):
+        server.it_fails(500)
+    backend = {"url": [model_server.url, second_server.url]}
+    path = routes_file(
+        {"one": backend, "two": backend, "three": backend},
+        fast=[*({"backend": name, "model": "m"} for name in ("one", "two", "three")), {"backend": "extractive"}],
+    )
+    client = await serve(routes_file=path, **STILL)
+    response = await client.post(PATH, json=chat())
+    assert response.headers["x-viva-degraded"] == "llm:extractive"
+    assert len(model_server.requests) + len(second_server.requests) == 4
+    metrics = (await client.get("/metrics")).text
+    assert "viva_llm_retries_total{" in metrics
+    assert 'viva_llm_retries_total{backend="two"' not in metrics
+
+
 async def test_hanging_replica_costs_one_question_its_deadline(serve, replicas, model_server, second_server):
     """After a timeout the replica is ejected, and its keys are the other's; a probe that it answers changes nothing."""
     client = await serve(routes_file=replicas, first_token_timeout_s=0.5, probe_interval_s=0.02, load_interval_s=60)

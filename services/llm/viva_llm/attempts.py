@@ -45,12 +45,13 @@ class Attempts:
         self._metrics = metrics
         self._log = structlog.get_logger()
         self._failures: list[Failure] = []
+        self._retried = False
 
     async def until_one(self, attempt: Callable[[Route, Replica], Awaitable[Result]]) -> Success[Result]:
         """The first success. Raises VivaError when there is none.
 
-        A backend is asked once, and once more on another replica when its budget has a retry left; then the next
-        route. `attempt` has the route's time for a first token, and raises Failure.
+        Each route is asked once. The first that fails is asked once more on another replica, when its budget has a
+        retry left; a request has one retry, not one for each route. `attempt` has the route's time for a first token, and raises Failure.
         """
         with ExitStack() as held:
             for route in self._routes:  # a new policy may come in the meantime
@@ -82,11 +83,12 @@ class Attempts:
             self._note(route, replica, failure)
             if failure.reason not in _WORTH_A_RETRY:
                 return None
-        if not self._may_go_to(self._other(route, replica), last=last):
+        if self._retried or not self._may_go_to(self._other(route, replica), last=last):
             return None
         if not backend.retries.take():
             self._metrics.retries.labels(backend.name, "over_budget").inc()
             return None
+        self._retried = True
         await asyncio.sleep(random.uniform(0, _JITTER_S))
         other = self._other(route, replica)  # chosen again: another request may have begun its trial meanwhile
         if not self._may_go_to(other, last=last):
