@@ -51,7 +51,8 @@ class Attempts:
         """The first success. Raises VivaError when there is none.
 
         Each route is asked once. The first that fails is asked once more on another replica, when its budget has a
-        retry left; a request has one retry, not one for each route. `attempt` has the route's time for a first token, and raises Failure.
+        retry left; a request has one retry, not one for each route. `attempt` has the route's time for a first token,
+        and raises Failure.
         """
         with ExitStack() as held:
             for route in self._routes:  # a new policy may come in the meantime
