@@ -46,10 +46,10 @@ class Found:
 
 
 @asynccontextmanager
-async def backend_of(discovery: Discovery):
+async def backend_of(discovery: Discovery, settings: LLMSettings = SETTINGS):
     """A started backend with these addresses."""
     backend = Backend(
-        "b", OpenAIEngine, lambda url: OpenAIEngine("b", url, SETTINGS), discovery, Upkeep.of(SETTINGS)
+        "b", OpenAIEngine, lambda url: OpenAIEngine("b", url, settings), discovery, Upkeep.of(settings)
     )
     await backend.start()
     yield backend
@@ -102,6 +102,23 @@ async def test_replica_that_goes_ends_its_answers_first(model_server):
         assert [delta.text async for delta in stream] == ["b", ""]
         release()
         await until(lambda: replica.engine._session.closed)
+
+
+async def test_load_is_read_while_another_replica_hangs(model_server, second_server):
+    """A replica that does not say its load takes nothing from what is known of the others."""
+    model_server.metrics = b"vllm:num_requests_running 1.0\n"
+    second_server.metrics_status = 503  # one without any would seldom be asked
+    settings = LLMSettings(probe_interval_s=60, load_interval_s=0.02, probe_timeout_s=60)
+    discovery = Found(model_server.url, second_server.url)
+    async with backend_of(discovery, settings) as backend:
+        good, hanging = backend.replicas[model_server.url], backend.replicas[second_server.url]
+        await until(lambda: good.load is not None)
+        second_server.running.clear()
+        await until(lambda: hanging.reading_load)
+        for running in range(2, 6):
+            model_server.metrics = f"vllm:num_requests_running {running}.0\n".encode()
+            await until(lambda running=running: good.load.running == running)
+        second_server.running.set()
 
 
 async def test_backend_by_name_resolves_it(model_server):

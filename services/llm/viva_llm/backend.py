@@ -210,11 +210,13 @@ class Backend:
         await asyncio.gather(*(replica.probe(timeout_s, learns_model=self.learns_model) for replica in replicas))
 
     async def _keep_reading_loads(self) -> None:
-        while True:
-            await asyncio.gather(
-                *(replica.read_load(self._upkeep.probe_timeout_s) for replica in self.replicas.values())
-            )
-            await asyncio.sleep(self._upkeep.load_interval_s)
+        # Each by itself: one that does not answer must not hold up what the others say.
+        async with asyncio.TaskGroup() as readings:
+            while True:
+                for replica in self.replicas.values():
+                    if not replica.reading_load:
+                        readings.create_task(replica.read_load(self._upkeep.probe_timeout_s))
+                await asyncio.sleep(self._upkeep.load_interval_s)
 
     def body(self) -> dict:
         """As /status shows it."""

@@ -42,6 +42,8 @@ class Replica:
         self.models: tuple[ServedModel, ...] = ()
         self.load: Load | None = None
         self.in_flight = 0
+        self.reading_load = False
+        """Whether it is being asked for its load."""
         self._deadlines: set[asyncio.Timeout] = set()
         self._late_probes = 0
         self._load_lasts_s = load_lasts_s
@@ -124,6 +126,7 @@ class Replica:
         """Asks how much it has to do. What cannot be read just grows old: probes tell of its health."""
         if self._clock() < self._ask_load_at:
             return
+        self.reading_load = True
         try:
             async with asyncio.timeout(timeout_s):
                 load = await self.engine.load()
@@ -132,6 +135,8 @@ class Replica:
         except Exception:
             self._log.exception("reading a load raised an unmapped error", replica=self.name)
             return
+        finally:
+            self.reading_load = False
         self.load, self._load_read_at = load, self._clock()
         if load is None:
             self._ask_load_at = self._clock() + _ASK_AGAIN_S
