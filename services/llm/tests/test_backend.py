@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+from viva.errors import EngineUnavailable
 from viva_llm import backend as backend_module
 from viva_llm.backend import Backend, Upkeep, make_backend
 from viva_llm.chat import Chat, Message
@@ -46,11 +47,9 @@ class Found:
 
 
 @asynccontextmanager
-async def backend_of(discovery: Discovery, settings: LLMSettings = SETTINGS):
+async def backend_of(discovery: Discovery, settings: LLMSettings = SETTINGS, engine: type = OpenAIEngine):
     """A started backend with these addresses."""
-    backend = Backend(
-        "b", OpenAIEngine, lambda url: OpenAIEngine("b", url, settings), discovery, Upkeep.of(settings)
-    )
+    backend = Backend("b", engine, lambda url: engine("b", url, settings), discovery, Upkeep.of(settings))
     await backend.start()
     yield backend
     await backend.close()
@@ -119,6 +118,30 @@ async def test_load_is_read_while_another_replica_hangs(model_server, second_ser
             model_server.metrics = f"vllm:num_requests_running {running}.0\n".encode()
             await until(lambda running=running: good.load.running == running)
         second_server.running.set()
+
+
+async def test_addresses_that_cannot_be_taken_over_are_tried_again(model_server, second_server):
+    """One address that fails holds up no other, is told of in /status, and is taken over as soon as it can be."""
+    fails = True
+
+    class Engine(OpenAIEngine):
+        async def start(self) -> None:
+            if fails and self._url == second_server.url:
+                raise EngineUnavailable("there is no more room.")
+            await super().start()
+
+    discovery = Found(model_server.url)
+    async with backend_of(discovery, engine=Engine) as backend:
+        discovery.now(second_server.url, model_server.url)
+        await until(lambda: "problem" in backend.body()["discovery"])
+        assert "tried again: there is no more room" in backend.body()["discovery"]["problem"]
+        assert list(backend.replicas) == [model_server.url]
+        discovery.now(second_server.url)
+        await until(lambda: not backend.replicas)
+        assert "there is no more room" in backend.problem
+        fails = False
+        await until(lambda: list(backend.replicas) == [second_server.url] and backend.ready)
+        await until(lambda: "problem" not in backend.body()["discovery"])
 
 
 async def test_backend_by_name_resolves_it(model_server):

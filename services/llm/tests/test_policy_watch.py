@@ -6,6 +6,7 @@ import pytest
 
 from viva.errors import EngineUnavailable
 from viva_llm import backend as backend_module
+from viva_llm import router
 from viva_llm.app import create_app
 from viva_llm.settings import LLMSettings
 
@@ -149,6 +150,27 @@ async def test_wrong_change_is_refused_and_told(serve, routes_file, model_server
     body = await until(client, lambda body: "more" in body["routes"])
     assert body["policy"]["error"] is None
     assert "viva_llm_policy_stale 0.0" in (await client.get("/metrics")).text
+
+
+async def test_change_that_cannot_be_taken_over_is_tried_again(serve, routes_file, model_server, monkeypatch):
+    """A right file whose backends cannot be started is told of once, and taken over as soon as they can be."""
+    backends, route = {"a": {"url": model_server.url}}, [{"backend": "a", "model": "m"}]
+    client = await serve(routes_file=routes_file(backends, fast=route), reload_interval_s=0.02)
+    asked = 0
+
+    def refuse(*_given: object) -> None:
+        nonlocal asked
+        asked += 1
+        raise EngineUnavailable("not now.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(router, "make_backend", refuse)
+        routes_file({"b": {"url": model_server.url}}, fast=[{"backend": "b", "model": "m"}])
+        body = await until(client, lambda body: body["policy"]["error"] and asked > 2)
+        assert (body["policy"]["error"], body["engine"]) == ("not now.", "a")
+        assert 'viva_llm_policy_reloads_total{outcome="refused"} 1.0' in (await client.get("/metrics")).text
+    body = await until(client, lambda body: body["engine"] == "b")
+    assert body["policy"]["error"] is None
 
 
 async def test_key_for_nobody_refuses_the_change(serve, routes_file, model_server):

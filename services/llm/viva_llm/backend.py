@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from viva.errors import EngineUnavailable
 from viva.service.engines import import_engine
 from viva_llm.discovery import DISCOVERIES, Discovery
 from viva_llm.engine import ENGINES, Engine
@@ -74,6 +75,7 @@ class Backend:
         self._new_engine = new_engine
         self._upkeep = upkeep
         self._leaving: set[Replica] = set()
+        self._not_adopted = ""
         self._tasks: list[asyncio.Task] = []
         self._log = structlog.get_logger()
 
@@ -93,7 +95,7 @@ class Backend:
         if self.ready:
             return ""
         if not self.replicas:
-            return self.discovery.problem or "it has no replicas"
+            return self._not_adopted or self.discovery.problem or "it has no replicas"
         errors = (replica.health.last_error for replica in self.replicas.values())
         return next(filter(None, errors), "not heard of yet")
 
@@ -176,26 +178,44 @@ class Backend:
             await self.discovery.changed.wait()
             try:
                 await self._adopt()
-            except Exception:
+            except Exception as error:
                 self._log.exception("new addresses could not be taken over", backend=self.name)
+                reason = error if isinstance(error, EngineUnavailable) else "the log has the details"
+                self._not_adopted = f"new addresses could not be taken over, which is tried again: {reason}"
+                self.discovery.changed.set()
+                await asyncio.sleep(self._upkeep.probe_interval_s)
+            else:
+                self._not_adopted = ""
 
     async def _adopt(self) -> None:
-        """Makes the replicas those that the discovery has now. One that is gone ends its answers first."""
+        """Makes the replicas those that the discovery has now. One that is gone ends its answers first.
+
+        Raises what the first of those raised that could not be started, after the others have been.
+        """
         self.discovery.changed.clear()
         # Unknown is nothing yet, or nothing any more: a discovery keeps what may still be right by itself.
         found = self.discovery.addresses or frozenset()
         for address in self.replicas.keys() - found:
             self._leaving.add(self.replicas.pop(address))
             self._log.info("replica gone", backend=self.name, replica=address)
-        new = []
+        new, errors = [], []
         for address in sorted(found - self.replicas.keys()):
-            engine = self._new_engine(address)
-            await engine.start()
-            health = Health(self._upkeep.rest_s, self._upkeep.eject_after)
-            lasts_s = _LOAD_LASTS * self._upkeep.load_interval_s
-            new.append(Replica(address or self.name, engine, health, load_lasts_s=lasts_s))
-            self.replicas[address] = new[-1]
+            try:
+                new.append(await self._started(address))
+            except Exception as error:
+                errors.append(error)
+            else:
+                self.replicas[address] = new[-1]
         await self._probe(new)
+        if errors:
+            raise errors[0]
+
+    async def _started(self, address: str) -> Replica:
+        engine = self._new_engine(address)
+        await engine.start()
+        health = Health(self._upkeep.rest_s, self._upkeep.eject_after)
+        lasts_s = _LOAD_LASTS * self._upkeep.load_interval_s
+        return Replica(address or self.name, engine, health, load_lasts_s=lasts_s)
 
     async def _keep_probing(self) -> None:
         while True:
@@ -225,7 +245,7 @@ class Backend:
             "kind": self.kind,
             "ready": self.ready,
             "last_error": self.problem or None,
-            "discovery": self.discovery.status(),
+            "discovery": self.discovery.status() | ({"problem": self._not_adopted} if self._not_adopted else {}),
             "replicas": [replica.body() for replica in self.replicas.values()],
         }
 

@@ -81,22 +81,28 @@ class PolicyWatch:
             if policy == self._router.policy and not self.error:
                 return
             await self._router.adopt(policy)
-        except (PolicyError, VivaError) as error:
+        except PolicyError as error:
             self._refuse(str(error))
-        except Exception:
-            self._log.exception("policy could not be taken over")
-            self._refuse("it could not be taken over; the log has the details")
+        except VivaError as error:
+            self._refuse(str(error), again=True)
+        except Exception as error:
+            self._refuse("it could not be taken over; the log has the details", again=True, defect=error)
         else:
             self.error, self._loaded_at = "", time.time()
             self._metrics.reloads.labels("ok").inc()
             self._metrics.policy_stale.set(0)
             self._log.info("policy taken over", aliases=list(policy.aliases), backends=list(policy.used()))
 
-    def _refuse(self, said: str) -> None:
+    def _refuse(self, said: str, *, again: bool = False, defect: Exception | None = None) -> None:
+        """`again`: nothing is wrong with the file, so that it may be taken over the next time as it is."""
+        if again:
+            self._seen = _NOT_LOOKED_YET
+            if said == self.error:
+                return
         self.error = said
         self._metrics.reloads.labels("refused").inc()
         self._metrics.policy_stale.set(1)
-        self._log.error("policy refused, the old one stays in force", reason=said)
+        self._log.error("policy refused, the old one stays in force", reason=said, exc_info=defect)
 
     async def _content(self) -> bytes | None:
         try:
