@@ -1,0 +1,49 @@
+"""Conversations that come as one message."""
+
+import json
+
+import pytest
+
+from viva_orchestrator.realtime.packed_history import unpack
+
+
+def packed(*messages: dict) -> str:
+    before, after = "\n  What was said before [in short].", "\n  Go on from here."
+    return "\n\n".join([before, json.dumps(messages, indent=2, ensure_ascii=False), after])
+
+
+def test_the_messages_come_out_in_order():
+    """With who said them, and with paragraphs and brackets of their own."""
+    text = packed(
+        {"role": "user", "content": "Who made it?"},
+        {"role": "assistant", "content": "Jack Kilby.\n\n[He was new there.]"},
+        {"role": "user", "content": [{"type": "text", "text": "And"}, {"type": "text", "text": "when?"}]},
+    )
+    assert unpack(text) == [
+        ("user", "Who made it?"),
+        ("assistant", "Jack Kilby.\n\n[He was new there.]"),
+        ("user", "And when?"),
+    ]
+
+
+def test_calls_of_tools_are_left_out():
+    """Nothing was said in them."""
+    call = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+    result = {"role": "tool", "content": "42", "tool_call_id": "1"}
+    assert unpack(packed({"role": "user", "content": "How many?"}, call, result)) == [("user", "How many?")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Who made the first integrated circuit?",
+        "What does this mean?\n\n[1, 2, 3]",
+        "And this?\n\n[]\n\nThanks.",
+        'Why does it fail?\n\n[{"role": "user"}]',
+        "It is cut off:\n\n[" + '{"role": "user", "content": "x"',
+        "So many of them:\n\n" + "[" * 100_000,
+    ],
+)
+def test_a_single_message_is_left_alone(text):
+    """Whatever lists may be in it."""
+    assert unpack(text) is None
