@@ -64,6 +64,24 @@ def recording_of(speech: Path, path: Path, seconds: int) -> Path:
     return path
 
 
+async def test_without_a_model_the_default_alias_hears(speak, tmp_path: Path) -> None:
+    """Whatever the aliases of the llm stage are called, a chat engine that names no model is answered; one that names
+    what is not there is told which settings to look at."""
+    model = HearingModel()
+    recording = speak(SENTENCES[0]).read_bytes()
+    async with listening(model.app) as model_url:
+        routes = tmp_path / "routes.yaml"
+        routes.write_text(f"backends: {{omni: {{url: '{model_url}/v1'}}}}\naliases: {{hears: [{{backend: omni}}]}}\n")
+        async with listening(create_llm(LLMSettings(routes_file=routes))) as llm_url:
+            for chat_model, status in (("", 200), ("default", 503)):
+                settings = AsrSettings(engine="chat", chat_url=f"{llm_url}/v1", chat_model=chat_model)
+                async with listening(create_app(settings)) as url, httpx.AsyncClient(timeout=60) as client:
+                    files = {"file": ("a.wav", recording)}
+                    answer = await client.post(f"{url}/v1/audio/transcriptions", files=files)
+                assert answer.status_code == status, answer.text
+    assert "VIVA_ASR_CHAT_MODEL" in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize("seconds", [30, 300])
 async def test_a_long_recording_is_heard_to_its_end_in_short_stretches(speak, tmp_path: Path, seconds: int) -> None:
     """Five minutes reach the model as thirty seconds do: in stretches that it can hear, none left out."""

@@ -64,7 +64,11 @@ class AsrSettings(ServiceSettings):
     chat_url: str | None = Field(
         None, description="Base URL of an OpenAI-compatible chat server whose model hears, ending in /v1"
     )
-    chat_model: str = Field("default", description="Model name that is sent to that server")
+    chat_model: str = Field(
+        "",
+        description="Model, or alias of the llm stage, that is sent to that server; unset: none, so that its default "
+        "answers (the llm stage's default alias, the model of a vLLM)",
+    )
     chat_api_key: SecretStr | None = Field(None, description="API key for that server")
     chat_audio_part: Literal["input_audio", "audio_url"] = Field(
         "input_audio", description="How audio is put into the message: `input_audio`, or `audio_url` with a data URL"

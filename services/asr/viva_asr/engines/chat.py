@@ -55,14 +55,15 @@ class ChatEngine:
     def __init__(self, settings: AsrSettings) -> None:
         if not settings.chat_url:
             raise EngineUnavailable("The asr engine 'chat' needs VIVA_ASR_CHAT_URL, a server's URL ending in /v1.")
-        self.model = settings.chat_model
+        self._asks_for = {"model": settings.chat_model} if settings.chat_model else {}
+        self.model = settings.chat_model or "default"
         self.cutting = Cutting(max_s=settings.max_segment_s)
         self._part = settings.chat_audio_part
         key = settings.chat_api_key
         self._connection = Connection(
             settings.chat_url, key.get_secret_value() if key else None, settings.upstream_timeout_s
         )
-        self.workers = make_workers(self._recognise, settings.workers)
+        self.workers = make_workers(self._recognise, settings.workers, "VIVA_ASR_CHAT_URL", "VIVA_ASR_CHAT_MODEL")
 
     async def start(self) -> None:
         """Open the client; the server may come up later."""
@@ -74,7 +75,7 @@ class ChatEngine:
 
     async def _recognise(self, speech: Speech, options: Options) -> Hypothesis:
         body = {
-            "model": self.model,
+            **self._asks_for,
             "messages": [{"role": "user", "content": [self._audio(speech), _text(options)]}],
             "temperature": options.temperature,
             "max_tokens": 32 + round(_TOKENS_PER_S * speech.duration_s),

@@ -29,7 +29,7 @@ class OpenAIEngine:
         self._connection = Connection(
             settings.openai_url, key.get_secret_value() if key else None, settings.upstream_timeout_s
         )
-        self.workers = make_workers(self._recognise, settings.workers)
+        self.workers = make_workers(self._recognise, settings.workers, "VIVA_ASR_OPENAI_URL", "VIVA_ASR_OPENAI_MODEL")
 
     async def start(self) -> None:
         """Open the client; the server may come up later."""

@@ -29,9 +29,10 @@ class RemoteWorker:
 
     batch_size = 1
 
-    def __init__(self, recognise: Recognise, *, reserved: bool) -> None:
+    def __init__(self, recognise: Recognise, settings: str, *, reserved: bool) -> None:
         self.reserved = reserved
         self._recognise = recognise
+        self._settings = settings
 
     async def transcribe(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
         """Ask about each stretch in turn. Raises StageUnavailable or another error that names the stage."""
@@ -40,7 +41,7 @@ class RemoteWorker:
         except InvalidRequest as error:
             # Our request to the server was built here, so that refusal is no mistake of our caller's.
             raise StageUnavailable(
-                "asr", "The transcription server refused the request; check its URL and model."
+                "asr", f"The transcription server refused the request; check its URL and model ({self._settings})."
             ) from error
 
     async def _patiently(self, speech: Speech, options: Options) -> Hypothesis:
@@ -55,10 +56,14 @@ class RemoteWorker:
             return await self._recognise(speech, options)
 
 
-def make_workers(recognise: Recognise, count: int) -> list[RemoteWorker]:
-    """Return `count` workers (0: the default number), and one more that is kept for interactive requests."""
-    ordinary = [RemoteWorker(recognise, reserved=False) for _ in range(count or DEFAULT_WORKERS)]
-    return [RemoteWorker(recognise, reserved=True), *ordinary]
+def make_workers(recognise: Recognise, count: int, *settings: str) -> list[RemoteWorker]:
+    """Return `count` workers (0: the default number), and one more that is kept for interactive requests.
+
+    `settings` are the names of those that say where the server is and what it is asked for.
+    """
+    named = ", ".join(settings)
+    ordinary = [RemoteWorker(recognise, named, reserved=False) for _ in range(count or DEFAULT_WORKERS)]
+    return [RemoteWorker(recognise, named, reserved=True), *ordinary]
 
 
 class Connection:
