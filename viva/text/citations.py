@@ -46,6 +46,27 @@ def without_marks(text: str) -> str:
     return "".join(piece for piece in parser.feed(text) + parser.flush() if isinstance(piece, str)).strip()
 
 
+def with_marks(raw: str, shown: str) -> tuple[str, list[int]]:
+    """The beginning of the raw answer of which people see `shown`, and the numbers of the passages cited in it.
+
+    A mark right behind the last word belongs to it.
+    """
+    wanted = len("".join(shown.split()))
+    parser = CitationParser()
+    seen, cited, end = 0, [], 0
+    for place, letter in enumerate(raw):
+        pieces = parser.feed(letter)
+        text = "".join(piece for piece in pieces if isinstance(piece, str))
+        seen += len("".join(text.split()))
+        if seen > wanted:
+            break
+        numbers = [piece for piece in pieces if isinstance(piece, int)]
+        cited += numbers
+        if numbers or text.strip():
+            end = place + 1
+    return raw[:end] if wanted else "", cited if wanted else []
+
+
 def _append(pieces: list[str | int], text: str) -> None:
     if text:
         pieces.append(text)

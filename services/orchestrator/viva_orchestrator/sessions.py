@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import orjson
@@ -26,7 +27,7 @@ _APPEND = """
 if ARGV[4] ~= '' then redis.call('HSET', KEYS[1], 'created_at', ARGV[4], 'lecture_id', ARGV[5]) end
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 if redis.call('SADD', KEYS[3], ARGV[1]) == 1 then redis.call('RPUSH', KEYS[2], ARGV[2]) end
-for i = 1, 3 do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
+for i = 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[3]) end
 return 1
 """
 
@@ -34,14 +35,32 @@ return 1
 # Deletes a session unless a turn was added after it was read.
 _DELETE_IF_UNCHANGED = """
 if redis.call('LLEN', KEYS[2]) ~= tonumber(ARGV[1]) then return 0 end
-redis.call('DEL', KEYS[1], KEYS[2], KEYS[3])
+redis.call('DEL', unpack(KEYS))
+return 1
+"""
+
+# Puts another version in the place of a turn, or takes it out, unless the list has changed meanwhile.
+_REPLACE = """
+if redis.call('LINDEX', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
+if ARGV[3] ~= '' then redis.call('LSET', KEYS[2], ARGV[1], ARGV[3])
+else redis.call('LREM', KEYS[2], 1, ARGV[2]) end
+return 1
+"""
+
+# Notes something of a session that is there.
+_NOTE_LECTURE = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[1], 'lecture_id', ARGV[1])
 return 1
 """
 
 
 @dataclass(frozen=True, slots=True)
 class PastTurn:
-    """One question and its answer. `raw_answer` still has the citation marks; `asked_at` is Unix time in seconds."""
+    """One question and its answer. `raw_answer` still has the citation marks; `asked_at` is Unix time in seconds.
+
+    `interrupted`: the person cut the answer short, and it is as far as it was heard.
+    """
 
     turn_id: str
     question: str
@@ -51,6 +70,7 @@ class PastTurn:
     citations: tuple[Citation, ...]
     degraded: str | None
     asked_at: float
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +98,20 @@ class Sessions:
     async def open(self, lecture_id: str | None = None) -> Session:
         """A session that is stored at once."""
         session = self.begin(lecture_id)
-        key = _keys(session.session_id)[0]
+        await self.store(session)
+        return session
+
+    async def store(self, session: Session) -> None:
+        """Stores a session that was begun, without turns."""
+        key = session_keys(session.session_id)[0]
         async with redis_call(), self._redis.pipeline(transaction=True) as pipe:
-            pipe.hset(key, mapping={"created_at": session.created_at, "lecture_id": lecture_id or ""})
+            pipe.hset(key, mapping={"created_at": session.created_at, "lecture_id": session.lecture_id or ""})
             pipe.expire(key, self._expiry_s)
             await pipe.execute()
-        return session
 
     async def read(self, session_id: str, *, last: int | None = None) -> Session:
         """The session with its `last` turns (None: all). Raises NotFound when there is none or it has expired."""
-        meta_key, turns_key, _ = _keys(session_id)
+        meta_key, turns_key, *_ = session_keys(session_id)
         # Redis counts from the end with negative numbers; -0 would be the beginning.
         start, end = (0, -1) if last is None else (-last, -1) if last else (1, 0)
         async with redis_call(), self._redis.pipeline(transaction=True) as pipe:
@@ -104,15 +128,36 @@ class Sessions:
         new = (begun.created_at, begun.lecture_id or "") if begun else ("", "")
         async with redis_call():
             kept = await self._redis.eval(
-                _APPEND, 3, *_keys(session_id), turn.turn_id, orjson.dumps(turn), self._expiry_s, *new
+                _APPEND, 4, *session_keys(session_id), turn.turn_id, orjson.dumps(turn), self._expiry_s, *new
             )
         if not kept:
             raise _no_session(session_id)
 
+    async def change(self, session_id: str, turn_id: str, to: Callable[[PastTurn], PastTurn | None]) -> bool:
+        """Puts what `to` makes of a committed turn in its place, or takes it out; whether it was there."""
+        keys = session_keys(session_id)
+        while True:
+            async with redis_call():
+                turns = await self._redis.lrange(keys[1], 0, -1)
+            found = [(place, data) for place, data in enumerate(turns) if orjson.loads(data)["turn_id"] == turn_id]
+            if not found:
+                return False
+            place, data = found[0]
+            changed = to(_past_turn(data))
+            new = b"" if changed is None else orjson.dumps(changed)
+            async with redis_call():
+                if await self._redis.eval(_REPLACE, len(keys), *keys, place, data, new):
+                    return True
+
+    async def choose_lecture(self, session_id: str, lecture_id: str) -> None:
+        """The session is about this lecture from now on."""
+        async with redis_call():
+            await self._redis.eval(_NOTE_LECTURE, 1, session_keys(session_id)[0], lecture_id)
+
     async def delete(self, session_id: str) -> None:
         """Forgets the session and its history. Raises NotFound when there is none."""
         async with redis_call():
-            deleted = await self._redis.delete(*_keys(session_id))
+            deleted = await self._redis.delete(*session_keys(session_id))
         if not deleted:
             raise _no_session(session_id)
 
@@ -137,16 +182,19 @@ class Sessions:
 
     async def _delete_unchanged(self, session: Session) -> bool:
         async with redis_call():
-            script, keys = _DELETE_IF_UNCHANGED, _keys(session.session_id)
-            return bool(await self._redis.eval(script, 3, *keys, len(session.turns)))
+            script, keys = _DELETE_IF_UNCHANGED, session_keys(session.session_id)
+            return bool(await self._redis.eval(script, len(keys), *keys, len(session.turns)))
 
 
-def _keys(session_id: str) -> tuple[str, str, str]:
-    """Meta, turns and turn ids; the braces keep them on one node of a Redis Cluster."""
+def session_keys(session_id: str) -> tuple[str, str, str, str]:
+    """Meta, turns, turn ids and the Realtime conversation; the braces keep them on one node of a Redis Cluster.
+
+    Raises NotFound for what cannot be a session's id.
+    """
     if not _SESSION_ID.fullmatch(session_id):
         raise _no_session(session_id)
     base = f"viva:session:{{{session_id}}}"
-    return base, f"{base}:turns", f"{base}:ids"
+    return base, f"{base}:turns", f"{base}:ids", f"{base}:realtime"
 
 
 def _no_session(session_id: str) -> NotFound:

@@ -119,14 +119,14 @@ class Stages:
         headers = {"X-Viva-Lecture": lecture_id} | ({} if quoted else {"X-Viva-Fallback": "none"})
         await self.llm.read("POST", "/v1/chat/completions", json=body, headers=headers)
 
-    async def speak(self, text: str, *, voice: str, audio_format: str) -> bytes:
-        """One sentence as an audio file in `audio_format`."""
+    async def speak(self, text: str, *, voice: str, audio_format: str, speed: float = 1.0) -> bytes:
+        """One sentence as an audio file in `audio_format`; `speed` 1 is as fast as the voice is."""
         body = {
             "model": self._settings.tts_model,
             "input": text,
             "voice": voice,
             "response_format": audio_format,
-        }
+        } | ({"speed": speed} if speed != 1.0 else {})
         return await _once_more(lambda: self.tts.read("POST", "/v1/audio/speech", json=body))
 
 

@@ -16,7 +16,7 @@ import asyncio
 import base64
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -25,7 +25,7 @@ import structlog
 from viva import events
 from viva.audio import AudioLimits, Decoder
 from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable, VivaError
-from viva.text import CitationParser, SentenceSplitter, without_marks
+from viva.text import CitationParser, SentenceSplitter, with_marks, without_marks
 from viva.text.speakable import speakable
 from viva_orchestrator.asking import ask
 from viva_orchestrator.context.context import Context
@@ -53,7 +53,9 @@ class Question:
     """What is asked, typed (`text`) or spoken (`audio`, a file in any format), and how the answer should sound.
 
     Without `session_id` a session is opened. Without `lecture_id` it is about the session's lecture.
-    `audio_format` None means that nothing is spoken.
+    `audio_format` None means that nothing is spoken. `hearing` is the transcription of spoken words that is already
+    under way. `history` is what a transport knows of the questions before this one: a turn of the session that is not
+    in it comes after it.
     """
 
     text: str | None = None
@@ -62,6 +64,9 @@ class Question:
     lecture_id: str | None = None
     voice: str = "alloy"
     audio_format: events.AudioFormat | None = "mp3"
+    speed: float = 1.0
+    hearing: asyncio.Future[str] | None = None
+    history: tuple[PastTurn, ...] = ()
     turn_id: str = field(default_factory=lambda: f"turn_{secrets.token_hex(12)}")
 
 
@@ -87,6 +92,17 @@ class _Recalled:
     ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the model has written so far: with citation marks, the passages cited, and whether it can only be read."""
+
+    raw: str
+    lecture_id: str
+    cited: tuple[int, ...]
+    degraded: str | None
+    text_only: bool
+
+
 @dataclass(slots=True)
 class Turn:
     """The state of one pass through the stages."""
@@ -104,10 +120,13 @@ class Turn:
     cited: dict[int, None] = field(default_factory=dict)  # passage numbers, in the order of their first mention
     usage: events.Usage = field(default_factory=events.Usage)
     context: events.ContextUse | None = None  # what the model was given, once it was asked
+    asked: str = ""  # the question, once it was understood
+    recalled: _Recalled | None = None
+    muted: bool = False  # nobody listens any more: the rest is written and committed, but not spoken
 
     async def answer_question(self) -> None:
         """The whole way of one question."""
-        question, recalled = await self.hear_and_recall()
+        question, recalled = self.asked, self.recalled = await self.hear_and_recall()
         await self.say(events.Transcript(question))
         clauses: ClauseQueue = asyncio.Queue(CLAUSES_WAITING)
         async with asyncio.TaskGroup() as group:
@@ -126,18 +145,26 @@ class Turn:
 
     async def hear(self) -> str:
         """The words of the question. Raises InvalidRequest when there are none, or the audio is no question."""
-        if self.question.audio is None:
+        if self.question.hearing is not None:
+            words = await asyncio.shield(self.question.hearing)
+        elif self.question.audio is None:
             return (self.question.text or "").strip()
-        async with asyncio.TaskGroup() as group:
-            # The check and the transcription read the same bytes; whichever refuses first ends the other.
-            group.create_task(self.check_audio(self.question.audio))
-            # Not a task of its own, so that the question is on its way before anything else of the turn runs.
-            words = await self.parts.stages.transcribe(self.question.audio)
+        else:
+            words = await self.transcribe(self.question.audio)
         self.mark("asr_ms")
         if not words:
             raise InvalidRequest(
                 "No speech was heard in the question; speak closer and ask again.", code="no_speech"
             )
+        return words
+
+    async def transcribe(self, audio: bytes) -> str:
+        """The words in a recording. Raises AudioRejected or AudioTooLong when it is no question."""
+        async with asyncio.TaskGroup() as group:
+            # The check and the transcription read the same bytes; whichever refuses first ends the other.
+            group.create_task(self.check_audio(audio))
+            # Not a task of its own, so that the question is on its way before anything else of the turn runs.
+            words = await self.parts.stages.transcribe(audio)
         return words
 
     async def check_audio(self, audio: bytes) -> None:
@@ -161,7 +188,7 @@ class Turn:
         if transcript.status != "ready":
             self.degraded.append("lecture:partial")
         # What of the lecture the model gets is counted and chosen now, while the question is being heard.
-        context = await self.parts.planner.plan(transcript, session.turns)
+        context = await self.parts.planner.plan(transcript, self.history(session))
         return _Recalled(session, transcript, context, (time.monotonic() - started) * 1000)
 
     async def recall_session(self) -> Session:
@@ -176,6 +203,13 @@ class Turn:
                 raise  # only the session knows which lecture is meant
             # A question is answered without its history rather than refused; `done` says so.
             return Session(session_id, None, time.time())
+
+    def history(self, session: Session) -> tuple[PastTurn, ...]:
+        """The last turns, oldest first: those that the transport knows, and then what the session has beside them."""
+        known = self.question.history
+        ids = {turn.turn_id for turn in known}
+        turns = (*known, *(turn for turn in session.turns if turn.turn_id not in ids))
+        return turns[max(0, len(turns) - self.parts.settings.history_turns) :]
 
     # -- write ----------------------------------------------------------------------------------------------------
 
@@ -250,11 +284,13 @@ class Turn:
         if audio_format is None or not (words := speakable(clause)):
             return None
         async with self.voices:
-            if self.failed_voices >= VOICE_FAILURES:
+            if self.muted or self.failed_voices >= VOICE_FAILURES:
                 return None  # the stage is down: the listener must not wait for its time to run out again and again
             started = time.monotonic()
             try:
-                audio = await self.parts.stages.speak(words, voice=self.question.voice, audio_format=audio_format)
+                audio = await self.parts.stages.speak(
+                    words, voice=self.question.voice, audio_format=audio_format, speed=self.question.speed
+                )
             except InvalidRequest as error:
                 # These words cannot be said, in letters that the voice does not know, say; the next ones can.
                 structlog.get_logger().info("clause not spoken", code=error.code, turn_id=self.question.turn_id)
@@ -284,31 +320,55 @@ class Turn:
 
     async def finish(self, question: str, recalled: _Recalled) -> None:
         """Commits the pair, then says Done: what a client has seen `done` for is in the history."""
-        lecture_id = recalled.transcript.lecture_id
-        passages = [recalled.context.passage(number) for number in self.cited]
-        citations = tuple(events.Citation(lecture_id, p.start, p.end, p.text) for p in passages)
-        degraded = ",".join(self.degraded) or None
-        answer = self.answer.strip()
-        saved = await self.commit(
-            recalled.session,
-            PastTurn(
-                self.question.turn_id, question, answer, self.raw_answer, lecture_id, citations, degraded, time.time()
-            ),
-        )
+        turn = self.past_turn(self.answer.strip(), self.raw_answer, self.cited)
+        saved = await self.commit(recalled.session, turn)
         self.times["recall_ms"] = recalled.ms
         await self.say(
             events.Done(
                 turn_id=self.question.turn_id,
                 session_id=recalled.session.session_id,
                 question=question,
-                answer=answer,
-                citations=citations,
-                degraded=degraded,
+                answer=turn.answer,
+                citations=turn.citations,
+                degraded=turn.degraded,
                 usage=self.usage,
                 receipt=self.receipt(),
                 history_saved=saved,
             )
         )
+
+    def past_turn(self, answer: str, raw_answer: str, cited: Iterable[int], *, interrupted: bool = False) -> PastTurn:
+        """The turn as it is remembered. Only for a turn whose question was understood."""
+        recalled = self.recalled
+        lecture_id = recalled.transcript.lecture_id
+        passages = [recalled.context.passage(number) for number in cited]
+        return PastTurn(
+            turn_id=self.question.turn_id,
+            question=self.asked,
+            answer=answer,
+            raw_answer=raw_answer,
+            lecture_id=lecture_id,
+            citations=tuple(events.Citation(lecture_id, p.start, p.end, p.text) for p in passages if p),
+            degraded=",".join(self.degraded) or None,
+            asked_at=time.time(),
+            interrupted=interrupted,
+        )
+
+    async def remember(self, heard: str) -> bool:
+        """Commits a turn that was cancelled, with the beginning of the answer that was `heard`; whether it is in the
+        history now. Nothing heard, nothing to remember."""
+        if self.recalled is None or not heard.strip():
+            return False
+        raw, cited = with_marks(self.raw_answer, heard)
+        turn = self.past_turn(heard.strip(), raw, dict.fromkeys(cited), interrupted=True)
+        return await self.commit(self.recalled.session, turn)
+
+    @property
+    def written(self) -> Written:
+        """What there is of the answer by now."""
+        lecture_id = self.recalled.transcript.lecture_id if self.recalled else ""
+        degraded = ",".join(self.degraded) or None
+        return Written(self.raw_answer, lecture_id, tuple(self.cited), degraded, "tts:text_only" in self.degraded)
 
     async def commit(self, session: Session, turn: PastTurn) -> bool:
         """Whether the turn is in the history now; without Redis, or once the session was ended, it is not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import structlog
 
@@ -29,32 +29,36 @@ class Turns:
         self._metrics = metrics
         self._active = 0
 
-    async def run(self, question: Question, *, transport: str) -> AsyncIterator[events.Event]:
+    async def run(
+        self, question: Question, *, transport: str, begun: Callable[[Turn], None] | None = None
+    ) -> AsyncIterator[events.Event]:
         """The events of one turn; the last one is `done` or `error`, and there is exactly one of these.
 
         Raises VivaError instead of yielding when the turn fails before its first event. Closing the generator
-        cancels the turn in every stage.
+        cancels the turn in every stage. `begun` is given the turn itself, by which it can be asked what there is so far.
         """
         if self._active >= self._settings.max_active_turns:
             self._metrics.turns.labels("shed", transport, "").inc()
             raise Overloaded("Too many questions are being answered right now; ask again in a moment.")
         outbox: Outbox = asyncio.Queue(OUTBOX_EVENTS)
         turn = Turn(self._parts, question, outbox.put)
+        if begun is not None:
+            begun(turn)
         work = asyncio.create_task(self._work(turn, outbox))
         self._count(1)
         work.add_done_callback(lambda _: self._count(-1))
-        outcome, begun = "cancelled", False
+        outcome, first = "cancelled", True
         try:
             while outcome == "cancelled":
                 item = await outbox.get()
                 if isinstance(item, VivaError):
                     outcome = item.code
-                    if not begun:
+                    if first:
                         raise item
                     item = events.Error(item.code, item.message, item.retryable, current_request_id())
                 elif isinstance(item, events.Done):
                     outcome = "done"
-                begun = True
+                first = False
                 yield item
         finally:
             work.cancel()

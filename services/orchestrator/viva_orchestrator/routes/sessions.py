@@ -48,6 +48,9 @@ class TurnRecord(BaseModel):
     citations: tuple[Citation, ...]
     degraded: str | None
     asked_at: Annotated[float, Field(description="Unix time in seconds")]
+    interrupted: Annotated[
+        bool, Field(description="The person cut the answer short; it is as far as it was heard")
+    ]
 
 
 class SessionHistory(BaseModel):
