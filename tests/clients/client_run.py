@@ -5,11 +5,14 @@ import os
 import queue
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from viva.stack.stack import Stack
 
 FOLDER = Path(__file__).parent
 VENVS = FOLDER.parents[1] / ".venv"
@@ -92,3 +95,16 @@ def running_client(
 def named(facts: list[Fact], fact: str) -> list[Fact]:
     """Those of that name."""
     return [each for each in facts if each["fact"] == fact]
+
+
+def restart(stack: Stack) -> None:
+    """Ends the orchestrator as a cluster does, and starts it anew."""
+    orchestrator = stack["orchestrator"]
+    orchestrator.ask_to_stop()
+    assert orchestrator.wait(60)
+    stack.restart(orchestrator)
+    deadline = time.monotonic() + PATIENCE_S
+    while not orchestrator.check_ready():
+        assert not orchestrator.has_died, orchestrator.last_lines(20)
+        assert time.monotonic() < deadline
+        time.sleep(0.1)

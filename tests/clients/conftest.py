@@ -15,15 +15,11 @@ from viva.stack.plan import Place, plan
 from viva.stack.ports import free_ports
 from viva.stack.stack import Stack
 
+from .answers import FOLLOW_UP, QUESTION, SLOW_ANSWER
+
 START_S = 240.0  # of patience on a busy machine, not of speed
 SAMPLES = Path(__file__).parents[2] / "samples"
-# What the slow replica answers: some twenty seconds of speech, written in half as many.
-SLOW_ANSWER = (
-    "The first circuit was made by Jack Kilby in the summer of the year nineteen fifty eight [1]. "
-    "He was new at the company and had no holidays yet, so he was alone in the laboratory for two weeks. "
-    "He used a piece of germanium as long as a paper clip, and joined its parts by wires of gold. "
-    "When he switched it on in September, a wave appeared on the screen, and everybody in the room was quiet. "
-)
+# The answer is some twenty seconds of speech, and written in half as many.
 SLOW = {
     "VIVA_LLM_BACKENDS": "fake",
     "VIVA_LLM_FAKE_TEXT": SLOW_ANSWER,
@@ -43,8 +39,8 @@ class Spoken:
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> Spoken:
     folder = tmp_path_factory.mktemp("spoken")
     return Spoken(
-        _microphone("Who made the first integrated circuit?", folder),
-        _microphone("And what year was that?", folder),
+        _microphone(QUESTION, folder),
+        _microphone(FOLLOW_UP, folder),
     )
 
 

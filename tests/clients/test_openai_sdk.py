@@ -8,12 +8,9 @@ import pytest
 from viva.client import Lecture, VivaClient
 from viva.stack.stack import Stack
 
-from .client_run import Fact, named, running_client
-from .conftest import SLOW_ANSWER
+from .answers import FOLLOW_UP, LOUD, QUESTION, SLOW_WORDS, says_the_year, turns, words
+from .client_run import Fact, named, restart, running_client
 
-QUESTION = "Who made the first integrated circuit?"
-FOLLOW_UP = "And what year was that?"
-LOUD = 1000  # of 32,767; silence is under 60
 Run = Callable[..., list[dict]]
 
 
@@ -40,10 +37,6 @@ def of_type(events: list[dict], kind: str) -> list[dict]:
 def only(events: list[dict], kind: str) -> dict:
     (event,) = of_type(events, kind)
     return event
-
-
-def words(text: str) -> list[str]:
-    return "".join(letter if letter.isalnum() else " " for letter in text.lower()).split()
 
 
 def heard_sound(events: list[dict]) -> tuple[float, int]:
@@ -137,7 +130,7 @@ def test_what_was_not_heard_of_an_answer_is_forgotten(talk, url, client):
     whole = only(events, "response.done")["response"]["output"][0]["content"][0]["transcript"]
     assert only(events, "conversation.item.truncated")["audio_end_ms"] == 700
     kept = only(events, "conversation.item.retrieved")["item"]["content"][0]["transcript"]
-    (turn,) = history(client, events)
+    (turn,) = turns(client, session_of(events))
     assert words(turn["answer"]) == words(kept)
     assert 1 <= len(words(kept)) < len(words(whole))
     assert words(whole)[: len(words(kept))] == words(kept)
@@ -151,18 +144,16 @@ def test_a_spoken_question_interrupts_the_answer(talk, slow_url, client, spoken)
     assert second["status"] == "completed"
     kinds = [event["type"] for event in events]
     assert kinds.index("input_audio_buffer.speech_started") < kinds.index("response.done")
-    earlier, later = history(client, events)
-    spoken_words = words(SLOW_ANSWER.replace("[1]", ""))
+    earlier, later = turns(client, session_of(events))
     heard = words(earlier["answer"])
     assert 2 <= len(heard) <= 8  # a second and a half of speech
-    assert heard == spoken_words[: len(heard)]
+    assert heard == SLOW_WORDS[: len(heard)]
     assert "year" in words(later["question"])
-    assert words(later["answer"]) == spoken_words
+    assert words(later["answer"]) == SLOW_WORDS
 
 
-def history(client: VivaClient, events: list[dict]) -> list[dict]:
-    """The turns of the conversation's session, as they are stored."""
-    return list(client.session(of_type(events, "session.created")[0]["session"]["id"]).turns)
+def session_of(events: list[dict]) -> str:
+    return of_type(events, "session.created")[0]["session"]["id"]
 
 
 def message(item_id: str, role: str, text: str) -> dict:
@@ -184,7 +175,7 @@ def test_a_conversation_is_replayed_with_its_ids(talk, url):
     assert question["previous_item_id"] == "item_answered"
     assert not of_type(events, "error")
     transcript = only(events, "response.done")["response"]["output"][0]["content"][0]["transcript"]
-    assert "fifty eight" in transcript.lower() or "1958" in transcript
+    assert says_the_year(transcript)
 
 
 def test_a_conversation_outlives_a_restart_of_the_server(
@@ -201,14 +192,6 @@ def test_a_conversation_outlives_a_restart_of_the_server(
     events = events_of(facts)
     one, other = of_type(events, "session.created")
     assert one["session"]["id"] == other["session"]["id"]
-    first, second = history(client, events)
+    first, second = turns(client, session_of(events))
     assert "kilby" in first["answer"].lower()
-    assert "fifty eight" in second["answer"].lower() or "1958" in second["answer"]
-
-
-def restart(stack: Stack) -> None:
-    """Ends the orchestrator as a cluster does, and starts it anew."""
-    orchestrator = stack["orchestrator"]
-    orchestrator.ask_to_stop()
-    assert orchestrator.wait(60)
-    stack.restart(orchestrator)
+    assert says_the_year(second["answer"])
