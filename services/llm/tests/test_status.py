@@ -71,13 +71,35 @@ async def test_server_without_models_needs_one_named(serve, model_server):
 
 
 async def test_models_are_listed_and_found(serve):
-    """The list of models holds `viva` and each backend's own; each can be asked for by itself."""
+    """The list has aliases, `viva` among them, models, and backends whose entry names no model."""
     client = await serve(backends="openai:http://127.0.0.1:9/v1|org/model,extractive")
     listed = [model["id"] for model in (await client.get("/v1/models")).json()["data"]]
     assert listed == ["viva", "default", "org/model", "extractive"]
     for name in listed:
         assert (await client.get(f"/v1/models/{name}")).json()["id"] == name
     assert (await client.get("/v1/models/nope")).status_code == 404
+
+
+async def test_what_is_listed_is_what_can_be_asked_for(serve, routes_file, model_server, second_server):
+    """Every listed name is answered, before and after a model is learnt; a backend whose models are named by its
+    routes goes by those alone."""
+    model_server.it_answers("from a")
+    second_server.it_answers("from b")
+    second_server.models = []
+    path = routes_file(
+        {"a": {"url": model_server.url}, "b": {"url": second_server.url}},
+        fast=[{"backend": "a", "model": "big"}, {"backend": "b"}, {"backend": "extractive"}],
+    )
+    client = await serve(routes_file=path, probe_interval_s=0.02)
+    for names in (["viva", "fast", "big", "extractive", "b"], ["viva", "fast", "big", "learnt", "extractive", "b"]):
+        body = await until(client, "/v1/models", lambda body, most=len(names): len(body["data"]) == most)
+        assert [model["id"] for model in body["data"]] == names
+        second_server.models = ["learnt"]
+    for name, backend in (("viva", "a"), ("fast", "a"), ("big", "a"), ("learnt", "b"), ("b", "b"), ("a", None)):
+        response = await client.post(PATH, json=chat(model=name))
+        assert response.headers.get("x-viva-backend") == backend
+        assert (await client.get(f"/v1/models/{name}")).status_code == (200 if backend else 404)
+    assert "there are 'viva', 'fast', 'big', 'learnt', 'extractive', 'b'." in response.json()["error"]["message"]
 
 
 async def test_metrics_count_answers_failures_and_tokens(serve, model_server):

@@ -38,7 +38,7 @@ class Router:
         if model in self.aliases:
             return self.aliases[model]
         found = [route for route in self._all() if model == route.shown_model]
-        found = found or [route for route in self._all() if model == route.backend.name][:1]
+        found = found or [route for route in self._all() if model == _own_name(route)]
         if not found:
             known = ", ".join(repr(name) for name in self.names())
             message = f"There is no model {model!r} here; there are {known}."
@@ -46,12 +46,12 @@ class Router:
         return tuple(found)
 
     def names(self) -> dict[str, Routes]:
-        """The names to ask for, with their routes: aliases first, then models."""
-        names = {WHOLE_LIST: self.default, **self.aliases}
-        for route in self._all():
-            name = route.shown_model or route.backend.name
-            names.setdefault(name, self.routes_for(name))
-        return names
+        """All names that `routes_for` takes, with their routes: aliases first, then models, and the names of backends
+        that some route leads to without naming a model: there they stand for whatever the server has."""
+        models = [route.shown_model for route in self._all()]
+        backends = [_own_name(route) for route in self._all()]
+        found = {name: self.routes_for(name) for name in filter(None, [*models, *backends])}
+        return {WHOLE_LIST: self.default, **self.aliases} | found
 
     @property
     def in_use(self) -> Route:
@@ -129,3 +129,7 @@ class Router:
             for route in routes:
                 found.setdefault((route.backend, route.model), route)
         return tuple(found.values())
+
+
+def _own_name(route: Route) -> str:
+    return "" if route.model else route.backend.name
