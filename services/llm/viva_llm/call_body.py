@@ -11,6 +11,7 @@ from viva_llm.failure import Failure, Reason
 from viva_llm.request_body import Messages, Placed
 
 _MAX_INPUTS = 2048
+_KEY_TOKENS = 1024
 Token = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -57,7 +58,9 @@ class EmbeddingRequest(Placed):
 
     def _beginning(self) -> str:
         # Nothing is to be gained from a replica's cache; so they are spread.
-        return str(self.input)
+        first = self.input if isinstance(self.input, str) else self.input[0]
+        tokens = self.input if isinstance(first, int) else first
+        return first if isinstance(first, str) else str(tokens[:_KEY_TOKENS])
 
 
 def embedding_body(asked: EmbeddingRequest, model: str) -> dict:

@@ -11,6 +11,7 @@ _MAX_MESSAGES = 1024
 _MAX_TOKENS = 1_000_000
 # Enough to be past the instructions and well into the lecture; all of a lecture would cost time and tell no more.
 _PREFIX_CHARS = 16_384
+_AUDIO_CHARS = 2048
 
 
 class _Body(BaseModel):
@@ -200,8 +201,24 @@ def messages_of(messages: list[RequestMessage], audio_prefixes: tuple[str, ...])
 
 
 def _beginning_of(messages: list[RequestMessage]) -> str:
+    """Enough of the first message to know it by; copies little of it, since audio may be megabytes."""
     first = messages[0].content
-    return first if isinstance(first, str) else str(first[0])
+    if isinstance(first, str):
+        return first
+    known: list[str] = []
+    left = _PREFIX_CHARS
+    for part in first:
+        if left <= 0:
+            break
+        known.append(part.text[:left] if isinstance(part, TextPart) else _known_by(part))
+        left -= len(known[-1])
+    return "\n".join(known)
+
+
+def _known_by(part: InputAudioPart | AudioURLPart) -> str:
+    """Recordings may begin alike, with a header and silence, so that the length and the end count as well."""
+    data = part.input_audio.data if isinstance(part, InputAudioPart) else part.audio_url.url
+    return data if len(data) <= 2 * _AUDIO_CHARS else f"{len(data)} {data[:_AUDIO_CHARS]}{data[-_AUDIO_CHARS:]}"
 
 
 def _message(message: RequestMessage, audio_prefixes: tuple[str, ...]) -> Message:
