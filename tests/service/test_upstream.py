@@ -7,7 +7,15 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from viva.errors import DeadlineExceeded, InvalidRequest, Overloaded, StageUnavailable, VivaError
+from viva.errors import (
+    DeadlineExceeded,
+    InvalidRequest,
+    NotFound,
+    Overloaded,
+    StageUnavailable,
+    TooLarge,
+    VivaError,
+)
 from viva.service.upstream import Upstream, client_session
 
 
@@ -20,6 +28,10 @@ async def upstream():
             case "bad":
                 error = {"code": "audio_empty", "message": "Empty.", "request_id": "r"}
                 return web.json_response({"error": error}, status=400)
+            case "missing" | "large":
+                status = {"missing": 404, "large": 413}[request.match_info["kind"]]
+                error = {"code": "model_not_found", "message": "No.", "param": "model", "request_id": "r"}
+                return web.json_response({"error": error}, status=status)
             case "foreign":
                 error = {"code": "weird_code_7", "message": "Traceback: key sk-123 is wrong"}
                 return web.json_response({"error": error}, status=422)
@@ -77,6 +89,14 @@ async def test_failures_are_mapped(upstream, path, kind, code):
         await upstream.read("GET", path)
     assert caught.value.code == code
     assert "Traceback" not in caught.value.message
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/missing", NotFound), ("/large", TooLarge)])
+async def test_the_field_that_is_wrong_is_passed_on(upstream, path, kind):
+    """A client that asked for a model that is not there is told that it is `model` that it has to change."""
+    with pytest.raises(kind) as caught:
+        await upstream.read("GET", path)
+    assert (caught.value.code, caught.value.param) == ("model_not_found", "model")
 
 
 async def test_a_server_that_is_not_there(upstream):

@@ -154,9 +154,9 @@ class Upstream:
                 retry_after_s=_seconds(response.headers.get("Retry-After")),
             )
         if response.status == 413:
-            return TooLarge(message, code=code)
+            return TooLarge(message, code=code, param=ours.get("param"))
         if response.status == 404:
-            return NotFound(message, code=code)
+            return NotFound(message, code=code, param=ours.get("param"))
         if 400 <= response.status < 500 and response.status not in (401, 403, 407):
             return InvalidRequest(message, code=code, param=ours.get("param"))
         # 401 and the like are our configuration, not the caller's mistake.
