@@ -10,8 +10,9 @@ from viva.service.metrics import ServiceMetrics
 from viva_asr.engine import choose, make_engine
 from viva_asr.metrics import AsrMetrics
 from viva_asr.recogniser import Recogniser
-from viva_asr.routes import router
+from viva_asr.routes import router, transcriptions
 from viva_asr.settings import AsrSettings
+from viva_asr.streaming.route import router as streaming_router
 
 _DESCRIPTION = "OpenAI's transcription API; speech is cut out of a recording and recognised side by side."
 
@@ -22,7 +23,9 @@ def create_app(settings: AsrSettings) -> FastAPI:
     choice = choose(settings)
     app = service_app("Viva asr", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready)
     app.state.recogniser = Recogniser(settings, make_engine(settings, choice), choice, AsrMetrics(metrics))
+    app.include_direct(transcriptions)
     app.include_router(router)
+    app.include_router(streaming_router)
     return app
 
 

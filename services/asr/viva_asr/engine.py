@@ -32,6 +32,8 @@ class Options:
     """0..1; for engines that sample."""
     words: bool = False
     """Whether word times are wanted."""
+    partial: bool = False
+    """Whether the speech still goes on: the answer is wanted soon, and is thrown away after the next."""
 
 
 class Worker(Protocol):
@@ -57,6 +59,8 @@ class Engine(Protocol):
     """How it wants its speech cut."""
     workers: Sequence[Worker]
     """Filled by `start`; does not change afterwards."""
+    partials: bool
+    """Whether it is quick and cheap enough to be asked several times a second about speech that goes on."""
 
     def __init__(self, settings: AsrSettings) -> None: ...
 

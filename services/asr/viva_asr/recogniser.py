@@ -17,6 +17,7 @@ from viva_asr.metrics import AsrMetrics
 from viva_asr.scheduler import Scheduler
 from viva_asr.segmenter import SpeechSegmenter
 from viva_asr.settings import AsrSettings
+from viva_asr.streaming.streams import Streams
 from viva_asr.transcript import Segment, Transcript
 from viva_asr.transcription import Transcription
 from viva_asr.vad import SpeechDetector, VadModel
@@ -65,6 +66,8 @@ class Recogniser:
         self._stack = AsyncExitStack()
         self._scheduler: Scheduler | None = None
         self._vad: VadModel | None = None
+        self.streams: Streams | None = None
+        """Of people who speak right now."""
         self._executor = ThreadPoolExecutor(_DETECTING_THREADS, thread_name_prefix="vad")
 
     @property
@@ -88,6 +91,8 @@ class Recogniser:
                 max_batch_recordings=_BATCH_AT_ONCE,
             )
             stack.push_async_callback(self._scheduler.close)
+            self.streams = Streams(self.settings, self.engine, self._vad, self._scheduler, self.metrics)
+            stack.callback(self.streams.close)
             self._stack = stack.pop_all()
         structlog.get_logger().info(
             "engine", engine=self.engine.name, model=self.engine.model, why=self.choice.why
@@ -128,6 +133,7 @@ class Recogniser:
             "workers": len(self.engine.workers),
             "load": {
                 "recordings": self._scheduler.recordings,
+                "streams": self.streams.open,
                 "queued_interactive_s": round(self._scheduler.queued_s(True), 1),
                 "queued_batch_s": round(self._scheduler.queued_s(False), 1),
             },

@@ -3,10 +3,10 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from typing import Annotated, Any
+from typing import Any
 
 import structlog
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from viva.errors import InvalidRequest, VivaError
@@ -20,6 +20,8 @@ from viva_asr.transcript import Segment
 from viva_asr.upload import uploaded
 
 router = APIRouter()
+# Called without the framework: see viva/service/direct.py.
+transcriptions = APIRouter()
 
 
 
@@ -37,11 +39,20 @@ def _body_schema() -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {"multipart/form-data": {"schema": {**schema, "required": ["file"]}}},
-        }
+        },
+        "parameters": [
+            {
+                "name": "X-Viva-Priority",
+                "in": "header",
+                "required": False,
+                "schema": {"type": "string", "enum": ["interactive", "batch"]},
+                "description": "By default short recordings are interactive",
+            }
+        ],
     }
 
 
-@router.post(
+@transcriptions.post(
     "/v1/audio/transcriptions",
     tags=["audio"],
     summary="Transcribe a recording, as OpenAI's endpoint does",
@@ -53,18 +64,13 @@ def _body_schema() -> dict[str, Any]:
     },
     openapi_extra=_body_schema(),
 )
-async def create_transcription(
-    request: Request,
-    x_viva_priority: Annotated[
-        str | None, Header(description="`interactive` or `batch`; by default short recordings are interactive")
-    ] = None,
-) -> Response:
+async def create_transcription(request: Request) -> Response:
     """Take a recording of any container and codec; answer with its transcript, whole or as events.
 
     Any model name is served by the engine that is loaded. Silence gives an empty text.
     """
     recogniser: Recogniser = request.app.state.recogniser
-    priority = _priority(x_viva_priority)
+    priority = _priority(request.headers.get("x-viva-priority"))
     try:
         async with AsyncExitStack() as stack:
             upload = await stack.enter_async_context(uploaded(request, recogniser.settings.max_upload_bytes))

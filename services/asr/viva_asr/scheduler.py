@@ -1,4 +1,4 @@
-"""Who is recognised next: interactive segments first, each kind bounded."""
+"""Who is recognised next: questions first, then words that are still being spoken, then lectures; each kind bounded."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from viva.errors import Overloaded
 from viva_asr.engine import Options, Worker
-from viva_asr.metrics import AsrMetrics, kind_of
+from viva_asr.metrics import BATCH, INTERACTIVE, PARTIAL, AsrMetrics, Kind, kind_of
 from viva_asr.segmenter import Speech
 from viva_asr.transcript import Hypothesis
 
@@ -22,7 +22,7 @@ class _Job:
 
     speech: Speech
     options: Options
-    interactive: bool
+    kind: Kind
     result: "asyncio.Future[Hypothesis]"
     queued_at: float = field(default_factory=time.monotonic)
 
@@ -44,7 +44,7 @@ class Ticket:
 
     def submit(self, speech: Speech, options: Options) -> "asyncio.Future[Hypothesis]":
         """Queue one stretch of speech; cancelling the future stops its work."""
-        return self._scheduler.submit(speech, options, self.interactive)
+        return self._scheduler.submit(speech, options, kind_of(self.interactive))
 
     def progress(self, up_to_s: float) -> None:
         """Note that the recording has been recognised up to here, in seconds."""
@@ -59,7 +59,7 @@ class Ticket:
 
 
 class Scheduler:
-    """Hands the segments of all recordings to an engine's workers, from two queues: interactive, and the rest."""
+    """Hands the segments of all recordings to an engine's workers, from a queue for each kind."""
 
     def __init__(
         self,
@@ -76,7 +76,12 @@ class Scheduler:
         self._metrics = metrics
         self._max_batch_recordings = max_batch_recordings
         self._limits_s = {True: max_queued_interactive_s, False: max_queued_s}
-        self._queues: dict[bool, deque[_Job]] = {True: deque(), False: deque()}
+        self._queues: dict[Kind, deque[_Job]] = {kind: deque() for kind in (INTERACTIVE, PARTIAL, BATCH)}
+        ordinary = [worker for worker in self._workers if not worker.reserved]
+        # One worker is left out where there are several: together with the reserved one it is there for questions.
+        self._partial_workers = set(ordinary[1:] or ordinary)
+        self._partials: set[_Job] = set()
+        self._did_partials: set[Worker] = set()
         self._tickets: set[Ticket] = set()
         self._tasks: set[asyncio.Task] = set()
         self._speed = _GUESSED_SPEED
@@ -134,12 +139,38 @@ class Scheduler:
         for interactive in (True, False):
             self._metrics.queued_audio.labels(kind_of(interactive)).set(self.queued_s(interactive))
 
-    def submit(self, speech: Speech, options: Options, interactive: bool) -> "asyncio.Future[Hypothesis]":
+    def submit(self, speech: Speech, options: Options, kind: Kind) -> "asyncio.Future[Hypothesis]":
         """Queue one stretch of speech."""
-        job = _Job(speech, options, interactive, asyncio.get_running_loop().create_future())
-        self._queues[interactive].append(job)
+        job = self._queue(speech, options, kind)
+        self._dispatch()
+        if kind == INTERACTIVE and self._queues[INTERACTIVE]:
+            self._make_way()
+        return job.result
+
+    def offer_partial(self, speech: Speech, options: Options) -> "asyncio.Future[Hypothesis] | None":
+        """Queue speech that goes on, or return None when no worker can be spared: the next try has more of it.
+
+        Finals are never kept waiting: they are taken first, one worker more than the reserved one is left to them
+        where there are several, and when even that is not enough they push a partial out.
+        """
+        places = sum(worker.batch_size for worker in self._partial_workers)
+        if self._queues[INTERACTIVE] or len(self._partials) >= places:
+            return None
+        job = self._queue(speech, options, PARTIAL)
+        self._partials.add(job)
+        job.result.add_done_callback(lambda _: self._partials.discard(job))
         self._dispatch()
         return job.result
+
+    def _queue(self, speech: Speech, options: Options, kind: Kind) -> _Job:
+        job = _Job(speech, options, kind, asyncio.get_running_loop().create_future())
+        self._queues[kind].append(job)
+        return job
+
+    def _make_way(self) -> None:
+        """Stop the partials, for finals that no worker is free for."""
+        for job in list(self._partials):
+            job.result.cancel()
 
     def _dispatch(self) -> None:
         """Give every idle worker what it may take."""
@@ -155,9 +186,9 @@ class Scheduler:
             task.add_done_callback(self._tasks.discard)
 
     def _next_batch(self, worker: Worker) -> list[_Job]:
-        """Take the oldest job, interactive ones first, and those behind it that can share its batch."""
-        for interactive in (True,) if worker.reserved else (True, False):
-            queue = self._queues[interactive]
+        """Take the oldest job of the first kind that waits, and those behind it that can share its batch."""
+        for kind in self._kinds(worker):
+            queue = self._queues[kind]
             batch: list[_Job] = []
             while queue and len(batch) < worker.batch_size:
                 if queue[0].result.cancelled():
@@ -167,13 +198,29 @@ class Scheduler:
                 else:
                     batch.append(queue.popleft())
             if batch:
+                self._remember(worker, kind)
                 return batch
         return []
+
+    def _kinds(self, worker: Worker) -> tuple[Kind, ...]:
+        """What this worker may take, in this order."""
+        if worker.reserved:
+            return (INTERACTIVE,)
+        if worker not in self._partial_workers:
+            return (INTERACTIVE, BATCH)
+        # In turns: the words of many who speak would keep lectures waiting for ever.
+        return (INTERACTIVE, BATCH, PARTIAL) if worker in self._did_partials else (INTERACTIVE, PARTIAL, BATCH)
+
+    def _remember(self, worker: Worker, kind: Kind) -> None:
+        if kind == PARTIAL:
+            self._did_partials.add(worker)
+        elif kind == BATCH:
+            self._did_partials.discard(worker)
 
     async def _recognise(self, worker: Worker, batch: list[_Job]) -> None:
         started = time.monotonic()
         for job in batch:
-            self._metrics.queue_wait.labels(kind_of(job.interactive)).observe(started - job.queued_at)
+            self._metrics.queue_wait.labels(job.kind).observe(started - job.queued_at)
         call = asyncio.ensure_future(worker.transcribe([job.speech for job in batch], batch[0].options))
 
         def stop_when_all_left(_: asyncio.Future) -> None:
@@ -199,7 +246,7 @@ class Scheduler:
 
     def _settle(self, batch: list[_Job], hypotheses: list[Hypothesis], took_s: float) -> None:
         for job, hypothesis in zip(batch, hypotheses, strict=True):
-            self._metrics.segments.labels(kind_of(job.interactive)).inc()
+            self._metrics.segments.labels(job.kind).inc()
             if not job.result.done():
                 job.result.set_result(hypothesis)
         self._metrics.engine_time.observe(took_s)

@@ -106,6 +106,26 @@ class SpeechSegmenter:
         self._forget()
         return finished
 
+    @property
+    def unfinished(self) -> Speech | None:
+        """The stretch that goes on at the moment, with all that was heard since it began."""
+        if self._open is None:
+            return None
+        first = max(self._taken, self._open.first - self._pad, self._base)
+        samples = self._samples[(first - self._base) * WINDOW :]
+        return Speech(start_s=first * _WINDOW_S, pcm=samples.astype("<i2").tobytes())
+
+    @property
+    def voiced_s(self) -> float:
+        """Where in the recording the last voice of the stretch that goes on was heard, in seconds; 0 without one."""
+        return self._open.end * _WINDOW_S if self._open else 0.0
+
+    def skip(self) -> None:
+        """Forget the stretch that goes on; the next begins after here."""
+        self._open = self._waiting = None
+        self._taken = self._seen
+        self._forget()
+
     def flush(self) -> list[Speech]:
         """End the recording; return the stretches that were still open."""
         finished = self._advance(self._detector.flush())

@@ -44,6 +44,17 @@ class AsrSettings(ServiceSettings):
         60.0, ge=0, description="Recordings shorter than this many seconds go first, unless the request says otherwise"
     )
 
+    max_streams: int = Field(
+        256, ge=1, description="Streams of people who speak right now, at once; more are told `overloaded`"
+    )
+    stream_idle_s: float = Field(60.0, gt=0, description="Seconds without a sound after which a stream is closed")
+    max_turn_s: float = Field(60.0, ge=1, description="Longest turn of a stream in seconds; it is ended there")
+    partials: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Words while they are spoken: `on`, `off`, or `auto`: with engines that are quick and cost "
+        "nothing (moonshine, pocketsphinx, whisper on a GPU)",
+    )
+
     whisper_model: Path | None = Field(
         None, description="Folder of a faster-whisper model; unset: the first one found in VIVA_MODELS_DIR"
     )

@@ -51,6 +51,7 @@ class ChatEngine:
 
     name = "chat"
     languages = None
+    partials = False  # each would be a request to somebody's server
 
     def __init__(self, settings: AsrSettings) -> None:
         if not settings.chat_url:

@@ -119,6 +119,8 @@ class ChildWorker:
 class ChildEngine:
     """What engines of such processes have in common: so many for all segments, and one more for interactive ones."""
 
+    partials = True
+
     def __init__(self, program: ChildProgram, count: int) -> None:
         ordinary = [ChildWorker(program, reserved=False) for _ in range(count)]
         self.workers = [ChildWorker(program, reserved=True), *ordinary]

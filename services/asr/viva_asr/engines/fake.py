@@ -9,14 +9,17 @@ from viva_asr.settings import AsrSettings
 from viva_asr.transcript import Hypothesis, Segment, Word
 
 _DEFAULT_WORKERS = 4
+_SPOKEN_PER_S = 4.0
+"""Words that are heard in a second of speech that goes on."""
 
 
 class FakeEngine:
-    """Says the same in every segment, and that it is not a transcript."""
+    """Says the same in every segment, or its first words while speech goes on, and that it is not a transcript."""
 
     name = "fake"
     model = "fake"
     languages = None
+    partials = True
 
     def __init__(self, settings: AsrSettings) -> None:
         self.cutting = Cutting(max_s=settings.max_segment_s)
@@ -48,6 +51,8 @@ class FakeWorker:
 
     def _answer(self, duration_s: float, options: Options) -> Hypothesis:
         texts = self._text.split()
+        if options.partial:
+            texts = texts[: int(duration_s * _SPOKEN_PER_S)]
         each_s = duration_s / max(1, len(texts))
         words = tuple(Word(i * each_s, (i + 1) * each_s, text, 1.0) for i, text in enumerate(texts))
-        return Hypothesis((Segment(0.0, duration_s, self._text, words),), options.language)
+        return Hypothesis((Segment(0.0, duration_s, " ".join(texts), words),), options.language)

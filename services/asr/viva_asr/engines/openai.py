@@ -19,6 +19,7 @@ class OpenAIEngine:
 
     name = "openai"
     languages = None
+    partials = False  # each would be a request to somebody's server
 
     def __init__(self, settings: AsrSettings) -> None:
         if not settings.openai_url:

@@ -47,6 +47,11 @@ class WhisperEngine:
         self.workers: list[WhisperWorker] = []
 
     @property
+    def partials(self) -> bool:
+        """On a CPU each would cost an encoder's 30 s, and the questions their cores."""
+        return self._device == "cuda"
+
+    @property
     def device(self) -> str:
         """Where it runs and with which numbers, as in "cpu int8"."""
         return f"{self._device} {self._compute_type}"
@@ -118,7 +123,7 @@ class WhisperWorker:
             vad_filter=False,
             clip_timestamps=clips,
             batch_size=self.batch_size,
-            beam_size=self._beam_size,
+            beam_size=1 if options.partial else self._beam_size,
         )
         sure = info.language_probability >= _SURE_OF_LANGUAGE
         return _by_clip(segments, starts, info.language if sure else None)
