@@ -1,6 +1,9 @@
 """A backend whose replicas the Kubernetes API knows."""
 
 import asyncio
+import re
+import subprocess
+import sys
 
 from viva_llm.backend import Backend, Upkeep
 from viva_llm.chat import Chat, Message
@@ -53,3 +56,21 @@ async def test_questions_follow_the_pods(api: KubernetesApi, pod, model_server, 
         assert backend.pick("lecture:1") is None
     finally:
         await backend.close()
+
+
+def test_missing_client_is_told_with_the_command_that_installs_it():
+    """Where the extra is not installed, the start stops with what to type."""
+    code = """
+import sys
+sys.modules["kubernetes"] = None
+from viva.errors import EngineUnavailable
+from viva_llm.backend import make_discovery
+from viva_llm.policy import BackendPolicy
+try:
+    make_discovery(BackendPolicy(kubernetes={"service": "vllm"}))
+except EngineUnavailable as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "needs the Python package 'kubernetes" in said
+    assert re.search(rf"{re.escape(sys.executable)} -m pip install 'kubernetes==[0-9.]+'$", said.strip())
