@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 
 import viva
 from viva.errors import VivaError
+from viva.service.direct import DirectApp
 from viva.service.docs import install_docs
 from viva.service.errors import install_error_handlers
 from viva.service.metrics import ServiceMetrics
@@ -27,14 +28,15 @@ def service_app(
     metrics: ServiceMetrics,
     lifespan: Lifespan,
     ready: ReadyCheck,
-) -> FastAPI:
+) -> DirectApp:
     """An app with ids, logs, metrics, errors, /docs, /healthz, /readyz and /metrics; the service adds its routes.
 
     `lifespan` opens and closes what the service holds. What it raises stops the start and is logged: a VivaError as
     one sentence, anything else with its traceback. `app.state.stopping` is set when the server begins to stop:
     streams that only wait for news have to end then.
     """
-    app = FastAPI(
+    app = DirectApp(
+        metrics=metrics,
         title=title,
         description=description,
         version=viva.__version__,

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from viva.errors import VivaError
 from viva.service.errors import CLIENT_LEFT
 
-__all__ = ["CLIENT_LEFT", "ClientLeft", "ClosingResponse", "unless_client_leaves"]
+__all__ = ["CLIENT_LEFT", "ClientLeft", "ClosingResponse", "unless_client_leaves", "unless_left"]
 
 Result = TypeVar("Result")
 
@@ -29,10 +29,11 @@ async def unless_client_leaves(request: Request, work: Awaitable[Result]) -> Res
     Once a response streams, ClosingResponse watches the connection; a handler that still waits for its first item is
     not watched by anybody else.
     """
-    return await _unless_left(request.receive, work)
+    return await unless_left(request.receive, work)
 
 
-async def _unless_left(receive: Receive, work: Awaitable[Result]) -> Result:
+async def unless_left(receive: Receive, work: Awaitable[Result]) -> Result:
+    """The same for a plain ASGI `receive`."""
     try:
         async with asyncio.TaskGroup() as group:
             watcher = group.create_task(_until_left(receive))
@@ -75,7 +76,7 @@ class ClosingResponse(StreamingResponse):
         """
         async with self._held:
             try:
-                await _unless_left(receive, self.stream_response(send))
+                await unless_left(receive, self.stream_response(send))
             except ClientLeft:
                 pass
             except VivaError as error:

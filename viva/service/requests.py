@@ -3,6 +3,7 @@
 import re
 import time
 import uuid
+from collections.abc import Awaitable
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -36,7 +37,7 @@ class RequestMiddleware:
         started = time.monotonic()
         status = 0
 
-        async def send_with_id(message: Message) -> None:
+        def send_with_id(message: Message) -> Awaitable[None]:  # no coroutine of its own: a stream has many messages
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -44,7 +45,7 @@ class RequestMiddleware:
                     **message,
                     "headers": [*message["headers"], (b"x-request-id", request_id.encode())],
                 }
-            await send(message)
+            return send(message)
 
         try:
             await self._app(scope, receive, send_with_id)

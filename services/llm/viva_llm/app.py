@@ -40,7 +40,9 @@ def create_app(settings: LLMSettings) -> FastAPI:
         metrics=llm_metrics,
         why=why,
     )
-    for routes in (chat, completions, calls, models, status):
+    for routes in (chat, completions):
+        app.include_direct(routes.router)
+    for routes in (calls, models, status):
         app.include_router(routes.router)
     return app
 

@@ -19,6 +19,7 @@ from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.metrics import ContextMetrics, TurnMetrics
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.routes import health, lectures, sessions, stages, turns
+from viva_orchestrator.routes.page import install_page
 from viva_orchestrator.sessions import Sessions
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.stages import Stages
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(JSONLimit, max_bytes=stages.CHAT_BYTES)
     for part in (turns, lectures, sessions, stages, health):
         app.include_router(part.router)
+    install_page(app, settings.web_dir)
     return app
 
 

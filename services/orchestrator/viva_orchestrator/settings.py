@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, HttpUrl, RedisDsn, SecretStr
@@ -49,3 +50,4 @@ class Settings(ContextSettings, LectureSettings, ServiceSettings):
     first_token_s: float = Field(20.0, gt=0, description="Seconds that the llm stage gets to its first token")
     asr_timeout_s: float = Field(30.0, gt=0, description="Seconds that the asr stage gets for a question")
     tts_timeout_s: float = Field(15.0, gt=0, description="Seconds that the tts stage gets for one sentence")
+    web_dir: Path | None = Field(None, description="Folder of the page at `/`; unset: the one that comes with Viva")

@@ -44,7 +44,9 @@ def create_app(settings: TTSSettings) -> FastAPI:
         makers=makers,
         encoders=Bridge(usable_cores()),
     )
-    for routes in (speech, synthesize, voices, status):
+    for routes in (speech, synthesize):
+        app.include_direct(routes.router)
+    for routes in (voices, status):
         app.include_router(routes.router)
     return app
 

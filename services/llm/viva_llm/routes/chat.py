@@ -1,12 +1,12 @@
 """POST /v1/chat/completions."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request
 
 from viva.service.body import limited
 from viva_llm.chunks import CHAT
-from viva_llm.relay import respond
+from viva_llm.relay import AnswerResponse
 from viva_llm.request_body import ChatCompletionRequest, parse_request
-from viva_llm.service import LLMService, service_of, wants_fallback
+from viva_llm.service import LLMService, wants_fallback
 
 router = APIRouter(tags=["chat"])
 
@@ -31,16 +31,17 @@ _SCHEMA = ChatCompletionRequest.model_json_schema(ref_template=_WHERE)
     },
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}},
 )
-async def create_chat_completion(request: Request, service: LLMService = Depends(service_of)) -> Response:
+async def create_chat_completion(request: Request) -> AnswerResponse:
     """The routes of the model's name are tried in order until one gives a first token; only then the response begins.
 
     The header `X-Viva-Fallback: none` forbids answers without a model (503 instead), as warming a prefix wants it.
     A failure after the first token is an `{"error": ...}` event, and the stream ends without `finish_reason` and
     `[DONE]`.
     """
+    service: LLMService = request.app.state.llm
     body = await limited(request, service.settings.max_body_bytes, what="The request").body()
     asked = parse_request(ChatCompletionRequest, body)
     routes = service.routes(asked.model, fallback=wants_fallback(request))
     chat = asked.as_chat(service.settings.audio_prefixes())
     answer = service.answer(routes, asked.placement_key(), chat)
-    return await respond(request, asked, answer, CHAT, service.admission)
+    return AnswerResponse(asked, answer, CHAT, service.admission)

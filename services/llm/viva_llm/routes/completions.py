@@ -1,12 +1,12 @@
 """POST /v1/completions."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request
 
 from viva.service.body import limited
 from viva_llm.chunks import TEXT
-from viva_llm.relay import respond
+from viva_llm.relay import AnswerResponse
 from viva_llm.request_body import CompletionRequest, parse_request
-from viva_llm.service import LLMService, service_of, wants_fallback
+from viva_llm.service import LLMService, wants_fallback
 
 router = APIRouter(tags=["chat"])
 
@@ -22,10 +22,11 @@ _SCHEMA = CompletionRequest.model_json_schema(ref_template=_WHERE)
     responses={404: {"description": "No such model, or no backend behind it that does this (`not_supported`)"}},
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}},
 )
-async def create_completion(request: Request, service: LLMService = Depends(service_of)) -> Response:
+async def create_completion(request: Request) -> AnswerResponse:
     """Routes, failures and streams are as for chats."""
+    service: LLMService = request.app.state.llm
     body = await limited(request, service.settings.max_body_bytes, what="The request").body()
     asked = parse_request(CompletionRequest, body)
     routes = service.routes(asked.model, fallback=wants_fallback(request))
     answer = service.answer(routes, asked.placement_key(), asked.as_prompt())
-    return await respond(request, asked, answer, TEXT, service.admission)
+    return AnswerResponse(asked, answer, TEXT, service.admission)

@@ -1,4 +1,4 @@
-"""GET /health and /status: how every stage is, on one page; and where to go from the bare address."""
+"""GET /health and /status: how every stage is, on one page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import JSONResponse
 
 import viva
 from viva.errors import VivaError
@@ -16,12 +16,6 @@ router = APIRouter(tags=["health"])
 
 # A summary that waits for a stage that hangs would hang with it.
 PATIENCE_S = 2.0
-
-
-@router.get("/", include_in_schema=False)
-async def home() -> RedirectResponse:
-    """Whoever opens the address that `make run` prints sees what can be done with it."""
-    return RedirectResponse("docs")
 
 
 @router.get(

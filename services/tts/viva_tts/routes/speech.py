@@ -1,11 +1,11 @@
 """POST /v1/audio/speech."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from viva.audio import CONTENT_TYPES
 from viva_tts.request_body import SpeechRequest, documented, read
 from viva_tts.response import respond
-from viva_tts.service import TTSService, service_of
+from viva_tts.service import TTSService
 from viva_tts.speech import Wanted
 
 router = APIRouter(tags=["speech"])
@@ -32,11 +32,12 @@ ERRORS = {
     },
     openapi_extra=documented(SpeechRequest),
 )
-async def create_speech(request: Request, service: TTSService = Depends(service_of)) -> Response:
+async def create_speech(request: Request) -> Response:
     """Any voice and model is taken: names that are not ours are spoken by the voice that is most like them.
 
     Once audio flows, a failure shows as a connection that breaks off, or as an `error` event.
     """
+    service: TTSService = request.app.state.tts
     asked = await read(request, SpeechRequest)
     voice = service.voices.resolve(asked.voice)
     wanted = Wanted(asked.input, voice, asked.speed, asked.response_format, RATE_HZ)

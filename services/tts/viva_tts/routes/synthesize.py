@@ -1,11 +1,11 @@
 """POST /synthesize."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from viva_tts.request_body import SynthesizeRequest, documented, read
 from viva_tts.response import respond
 from viva_tts.routes.speech import ERRORS
-from viva_tts.service import TTSService, service_of
+from viva_tts.service import TTSService
 from viva_tts.speech import Wanted
 
 router = APIRouter(tags=["speech"])
@@ -27,8 +27,9 @@ OPUS_RATE_HZ = 24_000  # Opus knows no 22.05 kHz; 24 kHz holds as much
     },
     openapi_extra=documented(SynthesizeRequest),
 )
-async def synthesize(request: Request, service: TTSService = Depends(service_of)) -> Response:
+async def synthesize(request: Request) -> Response:
     """The same speech as `/v1/audio/speech`, for players that want samples."""
+    service: TTSService = request.app.state.tts
     asked = await read(request, SynthesizeRequest)
     rate_hz = PCM_RATE_HZ if asked.format == "pcm" else OPUS_RATE_HZ
     wanted = Wanted(asked.text, service.voices.resolve(asked.voice), asked.speed, asked.format, rate_hz)

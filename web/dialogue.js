@@ -1,0 +1,268 @@
+/**
+ * Asking and being answered: brings together the connection, the conversation, the microphone and the loudspeaker.
+ *
+ * A question is typed, or said while a button is held (push-to-talk: the page says when it ends), or said freely
+ * (hands-free: the server hears when it begins and ends). A new one interrupts the answer to the last.
+ */
+
+import { Answering } from "./answering.js";
+import { sessionSettings } from "./session_settings.js";
+import { isOpen } from "./turn.js";
+import { Utterance } from "./utterance.js";
+
+/** A press shorter than this said nothing. */
+const LEAST_SPEECH_MS = 200;
+/** After a lost connection the server finishes an answer for so long; then it is not coming any more. */
+const RESUME_MS = 35_000;
+
+/**
+ * Events: "activity" (something of `listening`, `answering`, `handsFree` has changed), "notice" (detail: a sentence),
+ * "session" (detail: its id).
+ */
+export class Dialogue extends EventTarget {
+  #connection;
+  #conversation;
+  #microphone;
+  #answering;
+  /** @type {Utterance|null} what is said while the button is held */ #utterance = null;
+  #handsFree = false;
+  #spoken = true;
+  #held = false;
+  #giveUp = 0;
+
+  /**
+   * @param {import("./connection.js").Connection} connection
+   * @param {import("./conversation.js").Conversation} conversation
+   * @param {import("./microphone.js").Microphone} microphone
+   * @param {import("./speaker.js").Speaker} speaker
+   */
+  constructor(connection, conversation, microphone, speaker) {
+    super();
+    this.#connection = connection;
+    this.#conversation = conversation;
+    this.#microphone = microphone;
+    this.#answering = new Answering(connection, conversation, speaker);
+    this.#answering.addEventListener("change", () => this.#changed());
+    connection.addEventListener("event", ({ detail }) => this.#receive(detail));
+    connection.addEventListener("state", ({ detail }) => detail.state === "waiting" && this.#lostConnection());
+    microphone.addEventListener("audio", ({ detail }) => this.#record(detail));
+    microphone.addEventListener("lost", ({ detail }) => this.#loseMicrophone(detail.message));
+    conversation.addEventListener("turn", () => this.#changed());
+  }
+
+  /** Whether what is said now is sent. */
+  get listening() {
+    return this.#held || this.#handsFree;
+  }
+
+  get handsFree() {
+    return this.#handsFree;
+  }
+
+  /** Whether there is anything to stop. */
+  get answering() {
+    return this.#answering.active;
+  }
+
+  /** Whether answers are spoken, not only written. */
+  set spoken(yes) {
+    this.#spoken = yes;
+    if (!yes) this.#answering.hush();
+    this.#configure();
+  }
+
+  /** @param {string} question */
+  async ask(question) {
+    this.#answering.unlock();
+    const turn = this.#conversation.typed(question, newItem());
+    await this.#answering.interrupt(turn);
+    this.#sendQuestion(turn);
+  }
+
+  /** Asks what could not be answered once more. @param {import("./turn.js").Turn} turn */
+  async askAgain(turn) {
+    this.#answering.unlock();
+    this.#conversation.again(turn, newItem());
+    await this.#answering.interrupt(turn);
+    this.#sendQuestion(turn);
+  }
+
+  /** Ends the answer, in every stage and at the loudspeaker. */
+  async stop() {
+    await this.#answering.interrupt();
+  }
+
+  /** The button goes down. */
+  async press() {
+    if (this.#held) return;
+    this.#held = true;
+    this.#answering.unlock();
+    const utterance = new Utterance(this.#connection);
+    this.#utterance = utterance;
+    const interrupted = this.#answering.interrupt();
+    this.#changed();
+    try {
+      await this.#microphone.start();
+    } catch (problem) {
+      this.#held = false;
+      this.#utterance = null;
+      this.#notice(problem.message);
+      this.#changed();
+      return;
+    }
+    await interrupted;
+    if (this.#utterance === utterance) utterance.turn ??= this.#conversation.speaking();
+  }
+
+  /** The button comes up. @param {boolean} [sent] false: what was said is thrown away */
+  async release(sent = true) {
+    if (!this.#held) return;
+    const utterance = this.#utterance;
+    await this.#microphone.stop();
+    this.#held = false;
+    this.#changed();
+    if (!utterance) return;
+    if (!sent || utterance.milliseconds < LEAST_SPEECH_MS) this.#discard(utterance, sent);
+    else {
+      utterance.turn ??= this.#conversation.speaking();
+      this.#conversation.said(utterance.turn);
+      utterance.finish();
+    }
+  }
+
+  #discard(utterance, wasMeant) {
+    this.#utterance = null;
+    utterance.discard();
+    if (utterance.turn) this.#conversation.remove(utterance.turn);
+    if (wasMeant) this.#notice("That was too short to hear. Hold the button, or the space bar, for as long as you speak.");
+  }
+
+  /** @param {boolean} on */
+  async setHandsFree(on) {
+    if (on === this.#handsFree) return;
+    if (this.#held) await this.release(false);
+    this.#handsFree = on;
+    this.#answering.unlock();
+    this.#configure();
+    this.#changed();
+    if (!on) {
+      await this.#microphone.stop();
+      this.#connection.send({ type: "input_audio_buffer.clear" });
+      return;
+    }
+    try {
+      await this.#microphone.start();
+    } catch (problem) {
+      this.#loseMicrophone(problem.message);
+    }
+  }
+
+  /** Another conversation begins: nothing of this one goes on. */
+  async leave() {
+    this.#utterance = null;
+    clearTimeout(this.#giveUp);
+    this.#answering.hush();
+    if (this.#held) await this.release(false);
+    await this.setHandsFree(false);
+  }
+
+  #receive(event) {
+    this.#answering.receive(event);
+    switch (event.type) {
+      case "session.created":
+        this.dispatchEvent(new CustomEvent("session", { detail: event.session.id }));
+        this.#resume();
+        break;
+      case "session.updated":
+        this.#checkTurnDetection(event.session);
+        break;
+      case "input_audio_buffer.speech_started":
+        // The server ends the answer by itself; what has already come is ours to silence.
+        this.#answering.silence();
+        break;
+      case "input_audio_buffer.committed":
+        this.#utterance = null;
+        break;
+      case "error":
+        if (!QUIET.has(event.error?.code)) this.#notice(event.error?.message ?? "The server could not follow.");
+        break;
+    }
+    this.#conversation.receive(event);
+    if (event.type === "response.done") this.#forgetSilence();
+  }
+
+  /** Nothing was said after all: a cough, or a button that was held in thought. */
+  #forgetSilence() {
+    const turn = this.#conversation.turns.at(-1);
+    if (turn?.problem?.code !== "no_speech") return;
+    this.#conversation.remove(turn);
+    this.#notice("I heard no words. Try again, a little closer to the microphone.");
+  }
+
+  /** @param {Int16Array} samples */
+  #record(samples) {
+    const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+    if (this.#held) this.#utterance?.append(bytes);
+    else if (this.#handsFree) Utterance.send(this.#connection, bytes);
+  }
+
+  #sendQuestion(turn) {
+    const content = [{ type: "input_text", text: turn.question }];
+    const item = { id: turn.questionItem, type: "message", role: "user", content };
+    this.#connection.send({ type: "conversation.item.create", item });
+    this.#connection.send({ type: "response.create" });
+  }
+
+  #configure() {
+    this.#connection.send({ type: "session.update", session: sessionSettings(this.#spoken, this.#handsFree) });
+  }
+
+  /** The connection is there, for the first time or again: what it has not got yet is sent. */
+  #resume() {
+    this.#configure();
+    this.#utterance?.sendAll();
+    for (const turn of this.#conversation.turns.filter(isOpen)) {
+      // Creating an item twice changes nothing, so a question whose fate is unknown is simply sent.
+      if (!turn.response && turn.questionState === "known") this.#sendQuestion(turn);
+    }
+  }
+
+  #lostConnection() {
+    this.#answering.lose();
+    clearTimeout(this.#giveUp);
+    const missing = this.#conversation.turns.filter((turn) => isOpen(turn) && turn !== this.#utterance?.turn);
+    this.#giveUp = setTimeout(() => {
+      const message = "The connection was lost before the answer had come.";
+      for (const turn of missing.filter(isOpen)) this.#conversation.fail(turn, { message, code: "connection_lost" });
+    }, RESUME_MS);
+  }
+
+  /** A server that hears only whole recordings has no turn detection, and says so by leaving it out. */
+  #checkTurnDetection(session) {
+    if (!this.#handsFree || session.audio?.input?.turn_detection !== null) return;
+    this.#loseMicrophone("This server cannot hear when you begin and end. Hold the button to talk instead.");
+  }
+
+  #loseMicrophone(message) {
+    this.#held = false;
+    this.#utterance = null;
+    this.setHandsFree(false);
+    this.#notice(message);
+    this.#changed();
+  }
+
+  #notice(message) {
+    this.dispatchEvent(new CustomEvent("notice", { detail: message }));
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("activity"));
+  }
+}
+
+/** Errors that tell nobody anything: what was to be ended had ended, or nothing had been said. */
+const QUIET = new Set(["response_cancel_not_active", "input_audio_buffer_commit_empty", "conversation_already_has_active_response"]);
+
+function newItem() {
+  return `item_${Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}

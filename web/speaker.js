@@ -1,0 +1,121 @@
+/** The loudspeaker: plays the answers' audio as it arrives, and says how much of each has been heard. */
+
+import { bytesFromBase64 } from "./base64.js";
+
+const RATE_HZ = 24000;
+
+/**
+ * Events: "playing" and "silent" (detail: item), "starved" (detail: item; the audio did not arrive in time).
+ */
+export class Speaker extends EventTarget {
+  /** @type {AudioContext|undefined} */ #context;
+  /** @type {Promise<AudioWorkletNode>|undefined} */ #node;
+  /** @type {Set<string>} items that have audio and are not finished */ #open = new Set();
+  /** @type {Map<string, number>} samples played of each of them */ #played = new Map();
+  /** @type {((heard: Map<string, number>) => void)[]} */ #waiting = [];
+  #stopped = new Map();
+
+  /** Browsers let a page sound only after a press of a key or a button: to be called in its handler. */
+  unlock() {
+    this.#start();
+    this.#context?.resume();
+  }
+
+  /** Whether anything is being played or waits to be. */
+  get busy() {
+    return this.#open.size > 0;
+  }
+
+  /** @param {string} item @param {string} audio base64 of 24 kHz, 16-bit, little-endian, mono */
+  push(item, audio) {
+    this.#open.add(item);
+    const bytes = bytesFromBase64(audio);
+    const view = new DataView(bytes.buffer);
+    const samples = new Float32Array(bytes.length >> 1);
+    for (let i = 0; i < samples.length; i++) samples[i] = view.getInt16(2 * i, true) / 32768;
+    this.#post({ type: "push", item, samples }, [samples.buffer]);
+  }
+
+  /** Nothing more comes of this item. @param {string} item */
+  end(item) {
+    if (this.#open.has(item)) this.#post({ type: "end", item });
+  }
+
+  /**
+   * Falls silent at once.
+   * @returns {Promise<Map<string, number>>} milliseconds heard of each item that was playing or waiting
+   */
+  async stop() {
+    if (!this.busy) return new Map();
+    // A page that may not sound yet has an audio thread that stands still: it would never answer.
+    if (this.#context?.state !== "running") return this.#forget();
+    const heard = new Promise((resolve) => this.#waiting.push(resolve));
+    this.#post({ type: "stop" });
+    return heard;
+  }
+
+  #forget() {
+    const heard = new Map([...this.#open].map((item) => [item, this.#milliseconds(item)]));
+    this.#post({ type: "stop" });
+    this.#clear();
+    return heard;
+  }
+
+  #clear() {
+    for (const item of this.#open) this.dispatchEvent(new CustomEvent("silent", { detail: item }));
+    this.#open.clear();
+    this.#played.clear();
+  }
+
+  /** What has left the loudspeaker, which lags behind what was given to the system. */
+  #milliseconds(item) {
+    const latency = (this.#context?.outputLatency ?? 0) * 1000;
+    return Math.max(0, Math.round(((this.#played.get(item) ?? 0) * 1000) / RATE_HZ - latency));
+  }
+
+  #start() {
+    if (this.#node) return;
+    this.#context = new AudioContext({ sampleRate: RATE_HZ, latencyHint: "interactive" });
+    this.#node = this.#load(this.#context);
+  }
+
+  /** @param {AudioContext} context */
+  async #load(context) {
+    await context.audioWorklet.addModule(new URL("worklets/playback.js", import.meta.url));
+    const node = new AudioWorkletNode(context, "viva-playback", { numberOfInputs: 0, outputChannelCount: [1] });
+    node.port.onmessage = ({ data }) => this.#hear(data);
+    node.connect(context.destination);
+    return node;
+  }
+
+  /** In the order of the calls, also before the worklet is there. */
+  #post(message, transfer = []) {
+    this.#start();
+    this.#node?.then((node) => node.port.postMessage(message, transfer));
+  }
+
+  /** @param {import("./jitter_buffer.js").Report} report */
+  #hear({ type, item, samples }) {
+    if (item && this.#open.has(item)) this.#played.set(item, samples);
+    if (type === "started") this.dispatchEvent(new CustomEvent("playing", { detail: item }));
+    if (type === "starved") this.dispatchEvent(new CustomEvent("starved", { detail: item }));
+    if (type === "finished") {
+      this.#open.delete(item);
+      this.#played.delete(item);
+      this.dispatchEvent(new CustomEvent("silent", { detail: item }));
+    }
+    if (type === "stopped") this.#hearStopped(item);
+  }
+
+  /** One report comes for each item; they are answered together, in a task after the last. */
+  #hearStopped(item) {
+    if (item && this.#open.has(item)) this.#stopped.set(item, this.#milliseconds(item));
+    queueMicrotask(() => {
+      if (!this.#waiting.length || [...this.#open].some((open) => !this.#stopped.has(open))) return;
+      const heard = this.#stopped;
+      this.#stopped = new Map();
+      this.#clear();
+      for (const resolve of this.#waiting.splice(0)) resolve(heard);
+    });
+  }
+}
