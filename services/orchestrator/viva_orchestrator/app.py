@@ -74,7 +74,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = service_app("Viva", DESCRIPTION, metrics=metrics, lifespan=lifespan, ready=_ready)
     app.state.settings = settings
     app.add_middleware(JSONLimit, max_bytes=stages.CHAT_BYTES)
-    for part in (turns, lectures, sessions, stages, health):
+    app.include_direct(turns.router)
+    for part in (lectures, sessions, stages, health):
         app.include_router(part.router)
     install_page(app, settings.web_dir)
     return app
