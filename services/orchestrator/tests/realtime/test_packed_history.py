@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from viva_orchestrator.realtime.packed_history import unpack
+from viva_orchestrator.realtime.items import Item, Part
+from viva_orchestrator.realtime.packed_history import items_in, unpack
+
+ASKED = {"role": "user", "content": "And when?"}
 
 
 def packed(*messages: dict) -> str:
@@ -47,3 +50,23 @@ def test_calls_of_tools_are_left_out():
 def test_a_single_message_is_left_alone(text):
     """Whatever lists may be in it."""
     assert unpack(text) is None
+
+
+def test_the_last_message_has_the_id_that_the_client_gave():
+    """It is the one that an answer is asked to; those before it are what was said earlier."""
+    text = packed({"role": "user", "content": "Who made it?"}, {"role": "assistant", "content": "Jack Kilby."}, ASKED)
+    items = items_in(Item("item_packed", "user", (Part("input_text", text),)))
+    assert [(item.role, item.text) for item in items] == [
+        ("user", "Who made it?"),
+        ("assistant", "Jack Kilby."),
+        ("user", "And when?"),
+    ]
+    assert items[-1].id == "item_packed"
+    assert len({item.id for item in items}) == 3
+
+
+@pytest.mark.parametrize("role", ["assistant", "system", "user"])
+def test_an_item_that_is_just_one_is_itself(role):
+    """And what the answerer or the system says is never taken apart."""
+    item = Item("item_one", role, (Part("input_text", packed(ASKED) if role != "user" else "And when?"),))
+    assert items_in(item) == [item]

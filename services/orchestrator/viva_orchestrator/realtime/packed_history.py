@@ -7,12 +7,29 @@ pipecat brings an earlier conversation as a single user message: a paragraph abo
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Literal
+
+from viva_orchestrator.realtime.items import Item, Part, new_item_id
 
 Said = tuple[Literal["user", "assistant", "system"], str]
 
 _SAID_BY = ("user", "assistant", "system")
 _BETWEEN_PARAGRAPHS = "\n\n"
+
+
+def items_in(item: Item) -> list[Item]:
+    """The items that one of a client's stands for: mostly itself, else the messages in it; the last has its id."""
+    said = unpack(item.text) if item.role == "user" else None
+    if not said:
+        return [item]
+    *earlier, (role, words) = said
+    items = [Item(new_item_id(), role, (_part(role, words),)) for role, words in earlier]
+    return [*items, replace(item, role=role, parts=(_part(role, words),))]
+
+
+def _part(role: str, words: str) -> Part:
+    return Part("output_text" if role == "assistant" else "input_text", words)
 
 
 def unpack(text: str) -> list[Said] | None:
