@@ -29,7 +29,8 @@ class ClientRun:
         self._process = process
         self._log = log
         self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
 
     def _read(self) -> None:
         for line in self._process.stdout:
@@ -59,6 +60,10 @@ class ClientRun:
         self.until("end")
         return self.facts
 
+    def join(self) -> None:
+        """Returns when the driver, which has been killed, has said its last."""
+        self._reader.join()
+
     def told(self) -> str:
         """The last facts and the end of the client's log, for a message."""
         lines = self._log.read_text(errors="replace").splitlines()[-40:]
@@ -84,12 +89,13 @@ def running_client(
             stderr=errors,
             text=True,
         )
-        try:
-            yield ClientRun(process, log)
-        finally:
-            process.kill()
-            process.wait()
-            process.stdin.close()
+        with process:
+            run = ClientRun(process, log)
+            try:
+                yield run
+            finally:
+                process.kill()
+                run.join()
 
 
 def named(facts: list[Fact], fact: str) -> list[Fact]:
