@@ -2,7 +2,7 @@
 
 import pytest
 
-from .model_server import event, sse
+from .model_server import chat, event, sse
 
 FAKE = {"backends": "fake", "fake_first_token_ms": 0, "fake_tokens_per_s": 0, "fake_text": "one two three"}
 MESSAGES = [{"role": "system", "content": "A lecture."}, {"role": "user", "content": "Why?<|im_end|>"}]
@@ -85,6 +85,33 @@ async def test_embeddings_go_there_and_back(serve, model_server):
     assert model_server.paths == ["/v1/embeddings"]
     asked.pop("priority")
     assert model_server.requests == [{"model": "m", **asked}]
+
+
+async def test_backend_of_embeddings_is_asked_for_nothing_else(serve, routes_file, model_server, second_server):
+    """It makes embeddings under its own alias, and a chat by that name reaches nobody and is nobody's failure; under an
+    alias that has both kinds each is asked for what it does."""
+    model_server.it_says({"data": [{"index": 0, "embedding": [0.5]}], "usage": {"prompt_tokens": 2}})
+    second_server.it_fails(404, {"detail": "Not Found"})
+    embed, chats = {"backend": "embed", "model": "e"}, {"backend": "chats", "model": "c"}
+    path = routes_file(
+        {"embed": {"url": model_server.url, "serves": "embeddings"}, "chats": {"url": second_server.url}},
+        default=[chats],
+        embeddings=[embed],
+        both=[chats, embed],
+    )
+    client = await serve(routes_file=path, eject_after=1)
+    for name in ("embeddings", "both", "e"):
+        response = await client.post("/v1/embeddings", json={"model": name, "input": "x"})
+        assert (response.status_code, response.headers["x-viva-backend"]) == (200, "embed")
+    for address, body in (("chat/completions", chat()), ("completions", {"prompt": "x"})):
+        response = await client.post(f"/v1/{address}", json={**body, "model": "embeddings"})
+        assert (response.status_code, response.json()["error"]["code"]) == (404, "not_supported")
+    assert set(model_server.paths) == {"/v1/embeddings"}
+    second_server.it_answers("ok")
+    assert (await client.post("/v1/chat/completions", json=chat(model="both"))).headers["x-viva-backend"] == "chats"
+    backends = {backend["name"]: backend for backend in (await client.get("/status")).json()["backends"]}
+    assert [backends[name]["serves"] for name in ("chats", "embed")] == ["chat", "embeddings"]
+    assert backends["embed"]["replicas"][0]["state"] == "up"
 
 
 async def test_embeddings_of_a_chat_model_are_not_supported(serve, model_server):

@@ -60,8 +60,12 @@ class Backend:
         new_engine: Callable[[str], Engine],
         discovery: Discovery,
         upkeep: Upkeep,
+        *,
+        chats: bool = True,
     ) -> None:
         self.name = name
+        self.chats = chats
+        """Whether it answers; a server of an embedding model does not."""
         self.kind = engine_class.kind
         self.hears = engine_class.hears
         self.completes = engine_class.completes
@@ -243,6 +247,7 @@ class Backend:
         return {
             "name": self.name,
             "kind": self.kind,
+            "serves": "chat" if self.chats else "embeddings",
             "ready": self.ready,
             "last_error": self.problem or None,
             "discovery": self.discovery.status() | ({"problem": self._not_adopted} if self._not_adopted else {}),
@@ -259,6 +264,7 @@ def make_backend(name: str, policy: BackendPolicy, settings: LLMSettings) -> Bac
         lambda url: engine_class(name, url, settings),
         make_discovery(policy),
         Upkeep.of(settings),
+        chats=policy.serves == "chat",
     )
 
 

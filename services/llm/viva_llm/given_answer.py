@@ -56,6 +56,8 @@ class GivenAnswer:
 
     async def _begin(self, route: Route, replica: Replica) -> tuple[AsyncGenerator[Delta], Delta, str]:
         """The stream, its first token and the model's name. Raises Failure."""
+        if not route.backend.chats:
+            raise Failure(Reason.NOT_SUPPORTED, "it makes embeddings and answers nothing")
         if self._asked.has_audio and not route.backend.hears:
             raise Failure(Reason.CANNOT_HEAR, "it understands no audio")
         if self._asked.is_prompt and not route.backend.completes:

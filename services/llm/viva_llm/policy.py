@@ -52,6 +52,7 @@ class BackendPolicy(_Strict):
     """One backend: one way to find its replicas, all of which serve the same models."""
 
     kind: Literal["openai", "extractive", "fake"] = "openai"
+    serves: Literal["chat", "embeddings"] = "chat"
     url: Urls = ()
     dns: Url | None = None
     kubernetes: KubernetesSource | None = None
@@ -61,6 +62,8 @@ class BackendPolicy(_Strict):
         given = [name for name in ("url", "dns", "kubernetes") if getattr(self, name)]
         if self.kind != "openai" and given:
             raise ValueError(f"{self.kind} backends have no {given[0]}")
+        if self.kind != "openai" and self.serves != "chat":
+            raise ValueError(f"{self.kind} backends make no embeddings")
         if self.kind == "openai" and len(given) != 1:
             raise ValueError("say where it is, with one of url, dns, kubernetes")
         if self.dns and not self.dns.startswith("http://"):
