@@ -13,7 +13,8 @@ from fastapi import FastAPI
 
 from viva.errors import VivaError
 from viva.service.logging import configure_logging
-from viva.service.settings import Settings, load_settings
+from viva.service.settings import ServiceSettings, Settings, load_settings
+from viva.service.websockets import WebSocketProtocol
 
 GARBAGE_OBJECTS = 10_000  # so many new ones before the collector looks; Python's own 700 cost a turn 7 % of its CPU
 
@@ -27,7 +28,16 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI], settings_clas
     except VivaError as error:
         structlog.get_logger().error("cannot start", code=error.code, reason=error.message)
         raise SystemExit(3) from None
-    config = uvicorn.Config(
+    server = Server(server_config(app, settings), app.state.stopping)
+    with contextlib.suppress(KeyboardInterrupt):  # raised once more after the server has stopped for it
+        server.run()
+    if not server.started:
+        raise SystemExit(3)
+
+
+def server_config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
+    """How every service is served."""
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -40,12 +50,13 @@ def serve(service: str, create_app: Callable[[Settings], FastAPI], settings_clas
         timeout_graceful_shutdown=math.ceil(settings.drain_s),
         # Longer than a load balancer's idle time: it must not send a request on a connection that we just closed.
         timeout_keep_alive=settings.keep_alive_s,
+        ws=WebSocketProtocol,
+        ws_max_size=settings.ws_message_bytes,
+        ws_ping_interval=settings.ws_ping_s,
+        ws_ping_timeout=settings.ws_ping_s,
+        # Speech does not get smaller by it, and it would cost every connection its buffers.
+        ws_per_message_deflate=False,
     )
-    server = Server(config, app.state.stopping)
-    with contextlib.suppress(KeyboardInterrupt):  # raised once more after the server has stopped for it
-        server.run()
-    if not server.started:
-        raise SystemExit(3)
 
 
 class Server(uvicorn.Server):

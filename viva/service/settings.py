@@ -47,6 +47,18 @@ class ServiceSettings(BaseSettings):
         validation_alias="VIVA_KEEP_ALIVE_S",
         description="Seconds that an idle connection is kept; more than the idle time of a load balancer in front",
     )
+    ws_message_bytes: int = Field(
+        4 * 1024**2,
+        ge=1024,
+        validation_alias="VIVA_WS_MESSAGE_BYTES",
+        description="Largest message taken from a WebSocket, in bytes; a larger one closes it with 1009",
+    )
+    ws_ping_s: float = Field(
+        20.0,
+        gt=0,
+        validation_alias="VIVA_WS_PING_S",
+        description="Seconds between pings on a WebSocket, and for which an answer to one is waited",
+    )
 
     @classmethod
     def settings_customise_sources(

@@ -16,9 +16,11 @@ from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.context.warming import Warmer
 from viva_orchestrator.idempotency import Idempotency
 from viva_orchestrator.lectures import Lectures
-from viva_orchestrator.metrics import ContextMetrics, TurnMetrics
+from viva_orchestrator.metrics import ContextMetrics, RealtimeMetrics, TurnMetrics
 from viva_orchestrator.objects import ObjectStore
-from viva_orchestrator.routes import health, lectures, sessions, stages, turns
+from viva_orchestrator.realtime.parts import RealtimeParts
+from viva_orchestrator.realtime.resume import Conversations
+from viva_orchestrator.routes import health, lectures, realtime, sessions, stages, turns
 from viva_orchestrator.routes.page import install_page
 from viva_orchestrator.sessions import Sessions
 from viva_orchestrator.settings import Settings
@@ -42,6 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The app; nothing is opened before its lifespan begins."""
     metrics = ServiceMetrics()
     turn_metrics, context_metrics = TurnMetrics(metrics), ContextMetrics(metrics)
+    realtime_metrics = RealtimeMetrics(metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -67,6 +70,16 @@ def create_app(settings: Settings) -> FastAPI:
                 settings, app.state.stages, app.state.sessions, app.state.lectures, decoder, planner
             )
             app.state.turns = Turns(settings, parts, turn_metrics)
+            app.state.realtime = RealtimeParts(
+                settings,
+                app.state.turns,
+                app.state.stages,
+                app.state.sessions,
+                app.state.lectures,
+                app.state.warmer,
+                Conversations(redis, expiry_s=settings.session_expiry_s),
+                realtime_metrics,
+            )
             await app.state.lectures.start()
             stack.push_async_callback(app.state.lectures.close)
             yield
@@ -77,6 +90,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_direct(turns.router)
     for part in (lectures, sessions, stages, health):
         app.include_router(part.router)
+    for path in realtime.PATHS:
+        app.router.add_websocket_route(path, realtime.realtime)
     install_page(app, settings.web_dir)
     return app
 

@@ -68,3 +68,32 @@ class TurnMetrics:
         for name, stage in _STAGES.items():
             if (ms := getattr(receipt, name)) is not None:
                 self.stage_seconds.labels(stage).observe(ms / 1000)
+
+
+class RealtimeMetrics:
+    """The Realtime connections of one process."""
+
+    def __init__(self, metrics: ServiceMetrics) -> None:
+        self.open_now = 0
+        self._open = metrics.gauge("viva_realtime_open_connections", "Realtime connections that are open")
+        self.ended = metrics.counter(
+            "viva_realtime_connections_total",
+            "Realtime connections by how they ended: closed, vanished, dropped, shut_down, refused",
+            ("outcome",),
+        )
+        self.interruptions = metrics.counter(
+            "viva_realtime_interruptions_total",
+            "Answers that were cut short: turn_detected, client_cancelled",
+            ("reason",),
+        )
+
+    def opened(self) -> None:
+        """Counts a connection in."""
+        self.open_now += 1
+        self._open.set(self.open_now)
+
+    def closed(self, outcome: str) -> None:
+        """Counts a connection out."""
+        self.open_now -= 1
+        self._open.set(self.open_now)
+        self.ended.labels(outcome).inc()

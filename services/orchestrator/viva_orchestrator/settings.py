@@ -10,9 +10,10 @@ from pydantic import Field, HttpUrl, RedisDsn, SecretStr
 from viva.service.settings import ServiceSettings
 from viva_orchestrator.context.settings import ContextSettings
 from viva_orchestrator.lectures.settings import LectureSettings
+from viva_orchestrator.realtime.settings import RealtimeSettings
 
 
-class Settings(ContextSettings, LectureSettings, ServiceSettings):
+class Settings(ContextSettings, LectureSettings, RealtimeSettings, ServiceSettings):
     """Where the stages are, and the limits of turns and sessions."""
 
     asr_url: HttpUrl = Field(HttpUrl("http://127.0.0.1:8081"), description="Where the asr stage is")

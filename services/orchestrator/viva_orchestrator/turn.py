@@ -94,13 +94,13 @@ class _Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the model has written so far: with citation marks, the passages cited, and whether it can only be read."""
+    """What the model has written so far: with citation marks, and the passages that they name, number by number."""
 
-    raw: str
-    lecture_id: str
-    cited: tuple[int, ...]
-    degraded: str | None
-    text_only: bool
+    raw: str = ""
+    lecture_id: str = ""
+    cited: tuple[int, ...] = ()
+    citations: tuple[events.Citation, ...] = ()
+    degraded: str | None = None
 
 
 @dataclass(slots=True)
@@ -122,6 +122,7 @@ class Turn:
     context: events.ContextUse | None = None  # what the model was given, once it was asked
     asked: str = ""  # the question, once it was understood
     recalled: _Recalled | None = None
+    committing: bool = False  # from when the whole answer is on its way into the history
     muted: bool = False  # nobody listens any more: the rest is written and committed, but not spoken
 
     async def answer_question(self) -> None:
@@ -321,6 +322,7 @@ class Turn:
     async def finish(self, question: str, recalled: _Recalled) -> None:
         """Commits the pair, then says Done: what a client has seen `done` for is in the history."""
         turn = self.past_turn(self.answer.strip(), self.raw_answer, self.cited)
+        self.committing = True
         saved = await self.commit(recalled.session, turn)
         self.times["recall_ms"] = recalled.ms
         await self.say(
@@ -339,20 +341,23 @@ class Turn:
 
     def past_turn(self, answer: str, raw_answer: str, cited: Iterable[int], *, interrupted: bool = False) -> PastTurn:
         """The turn as it is remembered. Only for a turn whose question was understood."""
-        recalled = self.recalled
-        lecture_id = recalled.transcript.lecture_id
-        passages = [recalled.context.passage(number) for number in cited]
         return PastTurn(
             turn_id=self.question.turn_id,
             question=self.asked,
             answer=answer,
             raw_answer=raw_answer,
-            lecture_id=lecture_id,
-            citations=tuple(events.Citation(lecture_id, p.start, p.end, p.text) for p in passages if p),
+            lecture_id=self.recalled.transcript.lecture_id,
+            citations=self.citations(cited),
             degraded=",".join(self.degraded) or None,
             asked_at=time.time(),
             interrupted=interrupted,
         )
+
+    def citations(self, cited: Iterable[int]) -> tuple[events.Citation, ...]:
+        """The passages with these numbers, but for numbers that the model made up."""
+        lecture_id, context = self.recalled.transcript.lecture_id, self.recalled.context
+        passages = [passage for number in cited if (passage := context.passage(number)) is not None]
+        return tuple(events.Citation(lecture_id, p.start, p.end, p.text) for p in passages)
 
     async def remember(self, heard: str) -> bool:
         """Commits a turn that was cancelled, with the beginning of the answer that was `heard`; whether it is in the
@@ -361,14 +366,18 @@ class Turn:
             return False
         raw, cited = with_marks(self.raw_answer, heard)
         turn = self.past_turn(heard.strip(), raw, dict.fromkeys(cited), interrupted=True)
-        return await self.commit(self.recalled.session, turn)
+        session = self.recalled.session
+        if self.committing and await self.parts.sessions.change(session.session_id, turn.turn_id, lambda _: turn):
+            return True  # it was cancelled in the moment between the commit and `done`
+        return await self.commit(session, turn)
 
     @property
     def written(self) -> Written:
         """What there is of the answer by now."""
-        lecture_id = self.recalled.transcript.lecture_id if self.recalled else ""
-        degraded = ",".join(self.degraded) or None
-        return Written(self.raw_answer, lecture_id, tuple(self.cited), degraded, "tts:text_only" in self.degraded)
+        if self.recalled is None:
+            return Written()
+        lecture_id, degraded = self.recalled.transcript.lecture_id, ",".join(self.degraded) or None
+        return Written(self.raw_answer, lecture_id, tuple(self.cited), self.citations(self.cited), degraded)
 
     async def commit(self, session: Session, turn: PastTurn) -> bool:
         """Whether the turn is in the history now; without Redis, or once the session was ended, it is not."""

@@ -35,7 +35,7 @@ class Turns:
         """The events of one turn; the last one is `done` or `error`, and there is exactly one of these.
 
         Raises VivaError instead of yielding when the turn fails before its first event. Closing the generator
-        cancels the turn in every stage. `begun` is given the turn itself, by which it can be asked what there is so far.
+        cancels the turn in every stage. `begun` is given the turn itself, which knows what there is so far.
         """
         if self._active >= self._settings.max_active_turns:
             self._metrics.turns.labels("shed", transport, "").inc()

@@ -1,0 +1,88 @@
+"""The life of one Realtime connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from viva.errors import VivaError
+from viva.service.websockets import EXTENSION, WebSocketProtocol
+from viva_orchestrator.realtime import server_events as out
+from viva_orchestrator.realtime.arrival import Arrival
+from viva_orchestrator.realtime.client_events import parse
+from viva_orchestrator.realtime.dialogue import Dialogue
+from viva_orchestrator.realtime.outgoing import Outgoing
+from viva_orchestrator.realtime.parts import RealtimeParts
+
+CLOSED_BY_CLIENT = 1000
+RESTARTING = 1012
+
+
+class Connection:
+    """One client: it arrives, its events are followed one by one, and it leaves, vanishes or is sent elsewhere."""
+
+    def __init__(self, websocket: WebSocket, parts: RealtimeParts) -> None:
+        self._websocket = websocket
+        self._parts = parts
+        self._protocol: WebSocketProtocol = websocket.scope["extensions"][EXTENSION]
+        settings = parts.settings
+        self._out = Outgoing(
+            websocket.send_text,
+            self._protocol.drop,
+            max_bytes=settings.realtime_outgoing_bytes,
+            stall_s=settings.realtime_slow_reader_s,
+        )
+        self._dialogue: Dialogue | None = None
+        self._leaving = False
+        self._goodbye: asyncio.Task[None] | None = None
+
+    async def run(self, arrival: Arrival) -> str:
+        """From the handshake to the end; returns how it ended: closed, vanished, dropped or shut_down."""
+        self._protocol.on_shutdown = self._leave
+        self._dialogue = await arrival.dialogue(self._parts, self._out, idle=self._leave_if_told)
+        self._out.put([out.session_created(self._dialogue.session()), *arrival.missed()])
+        code = await self._follow()
+        self._out.close()
+        if code == CLOSED_BY_CLIENT and not self._leaving:
+            await self._dialogue.close()
+            return "closed"
+        await self._dialogue.finish(self._parts.settings.realtime_resume_s)
+        return "dropped" if self._out.dropped else "shut_down" if self._leaving else "vanished"
+
+    async def _follow(self) -> int:
+        """Follows the client's events until it is gone; returns the code with which it closed."""
+        while True:
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return message.get("code", 1006)
+            event_id = None
+            try:
+                event = parse(message.get("text") or message.get("bytes") or b"")
+                event_id = getattr(event, "event_id", None)
+                await self._dialogue.handle(event)
+            except VivaError as error:
+                self._out.put([out.error(error, event_id=getattr(error, "event_id", None) or event_id)])
+            except Exception:
+                structlog.get_logger().exception("event failed")
+                self._out.put([out.error(VivaError("Something went wrong on our side."), event_id=event_id)])
+
+    # -- the server stops -----------------------------------------------------------------------------------------
+
+    def _leave(self) -> None:
+        """The server begins to stop: the answer under way ends, then the client is told to come back."""
+        self._leaving = True
+        self._leave_if_told()
+
+    def _leave_if_told(self) -> None:
+        active = self._dialogue is not None and self._dialogue.active
+        if self._leaving and not active and self._goodbye is None:
+            self._goodbye = asyncio.create_task(self._say_goodbye())
+
+    async def _say_goodbye(self) -> None:
+        await self._out.sent()
+        if self._websocket.application_state is WebSocketState.CONNECTED:
+            with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it left in this very moment
+                await self._websocket.close(RESTARTING, "The server restarts; connect again.")

@@ -1,0 +1,108 @@
+"""Items of a conversation: what was said by whom, as clients see it and as it is kept."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from viva.events import Citation
+from viva_orchestrator.realtime.heard import Spoken
+
+Role = Literal["user", "assistant", "system"]
+Status = Literal["in_progress", "completed", "incomplete"]
+
+# Content parts whose words clients look for in `transcript`; those of all others are in `text`.
+_AUDIO_PARTS = ("input_audio", "output_audio", "audio")
+
+
+def new_item_id() -> str:
+    """An id for an item that the client did not name."""
+    return f"item_{secrets.token_hex(12)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A content part: its words, None while they are not known yet, and what of the lecture they rest on."""
+
+    type: str
+    words: str | None = None
+    citations: tuple[Citation, ...] = ()
+
+    def shown(self) -> dict[str, Any]:
+        """The part as clients see it."""
+        part: dict[str, Any] = {"type": self.type}
+        part["transcript" if self.type in _AUDIO_PARTS else "text"] = self.words
+        if self.citations:
+            part["annotations"] = annotations(self.citations)
+        return part
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of an answer of ours: `raw` has its citation marks, `spoken` the timing of its clauses, `cited` the
+    numbers of the passages that its citations are."""
+
+    raw: str
+    lecture_id: str
+    spoken: tuple[Spoken, ...] = ()
+    cited: tuple[int, ...] = ()
+    degraded: str | None = None
+    asked_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item. `turn_id` is that of the turn that it is the question or the answer of; `fields` are those of function
+    calls and their results, which are kept and shown but not used."""
+
+    id: str
+    role: Role | None = None
+    parts: tuple[Part, ...] = ()
+    status: Status = "completed"
+    type: str = "message"
+    turn_id: str | None = None
+    answer: Answer | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """Its words."""
+        return " ".join(part.words for part in self.parts if part.words)
+
+    @property
+    def size(self) -> int:
+        """Characters that it takes."""
+        return len(self.text) + sum(len(str(value)) for value in self.fields.values())
+
+    def shown(self) -> dict[str, Any]:
+        """The item as clients see it."""
+        item: dict[str, Any] = {
+            "id": self.id,
+            "object": "realtime.item",
+            "type": self.type,
+            "status": self.status,
+        }
+        if self.type == "message":
+            item |= {"role": self.role, "content": [part.shown() for part in self.parts]}
+        return item | self.fields
+
+
+def annotations(citations: tuple[Citation, ...]) -> list[dict[str, Any]]:
+    """Citations as annotations of a content part; times in seconds of the recording."""
+    return [
+        {"type": "lecture_citation", "lecture_id": c.lecture_id, "start": c.start, "end": c.end, "text": c.text}
+        for c in citations
+    ]
+
+
+def kept_item(data: dict[str, Any]) -> Item:
+    """The item that was written with orjson.dumps(item)."""
+    parts = tuple(
+        Part(part["type"], part["words"], tuple(Citation(**c) for c in part["citations"])) for part in data["parts"]
+    )
+    answer = data["answer"]
+    if answer is not None:
+        spoken = tuple(Spoken(**clause) for clause in answer["spoken"])
+        answer = Answer(**(answer | {"spoken": spoken, "cited": tuple(answer["cited"])}))
+    return Item(**(data | {"parts": parts, "answer": answer}))

@@ -1,0 +1,59 @@
+"""uvicorn's WebSocket, as conversations need it: it may outlive the order to stop, and it can be dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+EXTENSION = "viva.connection"
+"""Where the app finds the WebSocketProtocol that it talks through: in the scope's `extensions`."""
+
+# A peer that sent too much gets so long to read why, before the connection is closed under what it still sends.
+LINGER_S = 5.0
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One connection. uvicorn by itself closes every one of them as soon as the server is told to stop."""
+
+    on_shutdown: Callable[[], None] | None = None
+    """Called when the server begins to stop: the app then closes with 1012 itself, within the time to drain."""
+
+    def drop(self) -> None:
+        """Ends the connection at once and throws away what was not sent: for a peer that does not read."""
+        self.stop_keepalive()
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        """Tells the app that the server stops, or closes with 1012 when it did not ask to be told."""
+        if self.on_shutdown is not None and not self.close_sent and not self.disconnected:
+            self.on_shutdown()
+        else:
+            super().shutdown()
+
+    async def run_asgi(self) -> None:
+        """Runs the app, which finds this object in its scope."""
+        self.scope["extensions"][EXTENSION] = self
+        await super().run_asgi()
+
+    def keepalive_timeout(self) -> None:
+        """A peer that answers no ping will not read a close frame either, and would hold what waits to be sent."""
+        super().keepalive_timeout()
+        self.transport.abort()
+
+    def handle_parser_exception(self) -> None:
+        """Says what was wrong (1009: a frame over the limit) and reads on for a while.
+
+        Closing a socket that has unread data resets it, and the peer would see that rather than the reason.
+        """
+        if self.close_sent:
+            return
+        closed = self.conn.close_sent
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": closed.code, "reason": closed.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.stop_keepalive()
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(LINGER_S, self.transport.abort)
