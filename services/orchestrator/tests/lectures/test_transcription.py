@@ -18,6 +18,8 @@ StartProcess = Callable[[], Awaitable[ReplicaProcess]]
 Until = Callable[[Callable[[], Awaitable[bool]]], Awaitable[None]]
 Make = Callable[[float], bytes]
 
+PIECES_AT_ONCE = 2  # the default of VIVA_TRANSCRIBE_PIECES_AT_ONCE
+
 
 async def _add(replica: Replica, recording: bytes, folder: Path) -> str:
     path = folder / "recording"
@@ -132,7 +134,8 @@ async def test_a_worker_that_slept_through_its_lease_does_no_harm(
     calls = len(recogniser.heard)
     another = await _add(front, make_recording(12), tmp_path)
     await until(_status_is(front, another, "ready"))
-    assert not heard & set(recogniser.heard[calls:])
+    # Pieces that it had in hand when it fell asleep may still go out; none after them.
+    assert sum(piece in heard for piece in recogniser.heard[calls:]) <= PIECES_AT_ONCE
     assert await front.redis.hgetall(f"viva:lecture:{lecture_id}") == before
     assert await front.redis.exists(f"viva:lecture:{lecture_id}:pieces") == 0
     assert await front.lectures.transcript(lecture_id) == ready
