@@ -74,11 +74,7 @@ class Upstream:
         Raises the server's own 4xx as InvalidRequest, 429 and overloads as Overloaded, StageUnavailable when it
         cannot be reached or fails, DeadlineExceeded when its headers do not come within `first_byte_s` seconds.
         """
-        sent = dict(headers or {})
-        if request_id := current_request_id():
-            sent.setdefault("X-Request-ID", request_id)
-        if self._api_key:
-            sent["Authorization"] = f"Bearer {self._api_key}"
+        sent = self._headers() | dict(headers or {})
         if json is not None:
             data, sent["Content-Type"] = orjson.dumps(json), "application/json"
         first_s = first_byte_s or self._first_byte_s
@@ -105,6 +101,35 @@ class Upstream:
             raise self.mapped(error) from error
         finally:
             response.close()
+
+    @asynccontextmanager
+    async def websocket(
+        self, path: str, *, heartbeat_s: float = 15.0, max_message_bytes: int = 64 * 1024
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """A WebSocket, closed when the block ends; a server that answers no ping for `heartbeat_s` counts as gone.
+
+        Raises NotFound when the server has none there, Overloaded, StageUnavailable, or DeadlineExceeded.
+        """
+        sent = self._headers()
+        try:
+            async with asyncio.timeout(self._first_byte_s):
+                socket = await self._session.ws_connect(
+                    self.base_url + path,
+                    headers=sent,
+                    heartbeat=heartbeat_s,
+                    max_msg_size=max_message_bytes,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=1.0),
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            raise self._no_websocket(error.status) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise self.mapped(error) from error
+        try:
+            yield socket
+        except (aiohttp.ClientError, OSError) as error:
+            raise self.mapped(error) from error
+        finally:
+            await socket.close()
 
     async def read(
         self, method: str, path: str, *, max_bytes: int = 64 * 1024 * 1024, **options: Any
@@ -138,6 +163,25 @@ class Upstream:
             return StageUnavailable(self.stage, message, code=f"{self.stage}_interrupted")
         message = f"The {self.stage} stage cannot be reached; try again, and look at /status if it stays so."
         return StageUnavailable(self.stage, message)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {}
+        if request_id := current_request_id():
+            headers["X-Request-ID"] = request_id
+        if self._api_key:
+            headers["Authorization"] = f"Bearer {self._api_key}"
+        return headers
+
+    def _no_websocket(self, status: int) -> VivaError:
+        """Our error for the status that a handshake was refused with. Frameworks say 403 where they have no route."""
+        if status in (429, 503):
+            return Overloaded(
+                f"The {self.stage} stage is at its capacity; try again in a moment.",
+                code=f"{self.stage}_overloaded",
+            )
+        if status >= 500 or status in (401, 407, 408):
+            return StageUnavailable(self.stage, f"The {self.stage} stage failed; try again.")
+        return NotFound(f"The {self.stage} stage has no WebSocket there.", code=f"{self.stage}_no_websocket")
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> VivaError:
         given = _error_fields(await response.content.read(_MAX_ERROR_BODY))

@@ -48,6 +48,8 @@ class Start(_Configured):
     type: Literal["start"]
     rate_hz: Literal[16_000, 24_000]
     """Of the s16le mono samples in the binary frames that follow."""
+    max_turn_s: float | None = Field(None, ge=1)
+    """A turn that lasts longer is ended there; never more than the service allows."""
     speaking: bool = False
     """Whether the audio begins within a turn that another stream found: only its end is told."""
 
@@ -96,6 +98,11 @@ def speech_started(start_ms: int, utterance: int) -> str:
 def speech_stopped(end_ms: int, utterance: int) -> str:
     """The turn is over: what was said lies before `end_ms`, silence included."""
     return _text(type="speech_stopped", end_ms=end_ms, utterance=utterance)
+
+
+def silence(until_ms: int, utterance: int) -> str:
+    """Nothing before `until_ms` will belong to a turn: the client need not keep it."""
+    return _text(type="silence", until_ms=until_ms, utterance=utterance)
 
 
 def partial(text: str, utterance: int) -> str:

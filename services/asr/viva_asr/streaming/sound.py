@@ -81,6 +81,11 @@ class Sound:
         return self._segmenter.unfinished if self.wanted else None
 
     @property
+    def silent_until_ms(self) -> int:
+        """Nothing before will belong to a turn, in milliseconds of the stream; 0: nothing can be said about it."""
+        return self._turns.silent_until_ms if self._turns is not None else 0
+
+    @property
     def wanted(self) -> bool:
         """Whether what is said now belongs to an utterance: in a turn, or always when turns are not looked for."""
         return self._turns is None or self._turns.speaking

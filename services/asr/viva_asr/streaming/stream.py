@@ -15,6 +15,8 @@ from viva_asr.streaming.turns import Started, Stopped
 
 _MOST_BYTES = 1 << 20
 """Of one frame of audio: 20 s at 24 kHz."""
+_SILENCE_TOLD_MS = 250
+"""How often the client is told what it need not keep."""
 
 
 class Stream:
@@ -26,6 +28,7 @@ class Stream:
         self._streams = streams
         self._sound = streams.sound(start)
         self._utterance = 0
+        self._told_ms = 0
         self._partials: Partials | None = None
         if streams.partials:
             self._partials = Partials(
@@ -69,6 +72,9 @@ class Stream:
         loop = asyncio.get_running_loop()
         for found in await loop.run_in_executor(self._streams.executor, self._sound.feed, audio):
             await self._tell(found)
+        if (until_ms := self._sound.silent_until_ms) >= self._told_ms + _SILENCE_TOLD_MS:
+            self._told_ms = until_ms
+            await self._socket.send_text(frames.silence(until_ms, self._utterance))
         if self._partials is not None:
             self._partials.consider(self._sound)
 

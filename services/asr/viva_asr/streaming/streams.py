@@ -63,7 +63,7 @@ class Streams:
             start.rate_hz,
             self._engine.cutting,
             start.turn_detection,
-            max_turn_s=self.settings.max_turn_s,
+            max_turn_s=min(self.settings.max_turn_s, start.max_turn_s or self.settings.max_turn_s),
             speaking=start.speaking,
         )
 

@@ -55,6 +55,12 @@ class TurnDetector:
         """Whether a turn is open."""
         return self._first is not None
 
+    @property
+    def silent_until_ms(self) -> int:
+        """Before this no turn can begin any more, in milliseconds after the first sample; 0 while one is open."""
+        first = self._seen - self._in_a_row
+        return 0 if self.speaking else max(0, first * WINDOW_MS - self.detection.prefix_padding_ms)
+
     def forget(self) -> None:
         """Drop the open turn; what follows may begin another."""
         self._first = None
