@@ -20,6 +20,7 @@ from viva_orchestrator.realtime.conversation import Conversation
 from viva_orchestrator.realtime.items import Item, Part, new_item_id
 from viva_orchestrator.realtime.listening import Heard, Listener, Partial, SpeechStarted, SpeechStopped
 from viva_orchestrator.realtime.outgoing import Outgoing
+from viva_orchestrator.realtime.packed_history import items_in
 from viva_orchestrator.realtime.parts import RealtimeParts
 from viva_orchestrator.realtime.reply import Reply, Wanted, cut
 from viva_orchestrator.realtime.response import Response
@@ -222,8 +223,11 @@ class Dialogue:
     # -- items --------------------------------------------------------------------------------------------------------
 
     def _create(self, item: Item, after: str | None) -> None:
-        self._conversation.add(item, after)
-        item = self._conversation.get(item.id)  # one that was there already stays as it is
+        known = self._conversation.get(item.id)  # one that was there already stays as it is
+        for each in items_in(item) if known is None else ():
+            self._conversation.add(each, after)
+            after = each.id
+        item = self._conversation.get(item.id)
         before = self._conversation.previous(item.id)
         self._out.put([out.item_added(item, before), out.item_done(item, before)])
 
