@@ -86,15 +86,35 @@ def test_probes_ask_for_routes_that_are_there(rendered: Rendered):
         assert set(paths) <= routes, str(pod)
 
 
+def ways_in(way: dict) -> tuple[set[str], set[str]]:
+    """The paths that an Ingress or an HTTPRoute lets through: beginnings, and whole ones."""
+    found: dict[str, set[str]] = {"Prefix": set(), "Exact": set()}
+    for rule in way["spec"]["rules"]:
+        for path in rule.get("http", {}).get("paths", []):
+            found[path["pathType"]].add(path["path"])
+        for match in rule.get("matches", []):
+            found[match["path"]["type"].removeprefix("Path")].add(match["path"]["value"])
+    return found["Prefix"], found["Exact"]
+
+
+def test_the_page_can_be_kept_inside():
+    """Without `ingress.page` neither `/` nor its files are reachable."""
+    values = ALL["ALB"]
+    (way,) = render(values | {"ingress": values["ingress"] | {"page": False}}).kind("Ingress")
+    prefixes, exact = ways_in(way)
+    assert (exact, "/web" in prefixes) == (set(), False)
+
+
 @pytest.mark.parametrize("combination", ["ALB", "another ingress", "Gateway API"])
 def test_the_way_in_leads_to_routes_that_are_there(combination: str):
     """Each beginning of a path that the edge lets through begins a route, and none lets /metrics or /status through."""
     rendered = render(ALL[combination])
     (way,) = [*rendered.kind("Ingress"), *rendered.kind("HTTPRoute")]
     routes = routes_of("orchestrator")
-    paths = set(re.findall(r"'path': '(/[^']*)'|'value': '(/[^']*)'", str(way)))
-    prefixes = {path for pair in paths for path in pair if path}
-    assert prefixes
+    prefixes, exact = ways_in(way)
+    assert exact == {"/"}
+    assert exact <= routes
+    assert {"/v1", "/voice", "/web"} <= prefixes
     for prefix in prefixes:
         assert any(route == prefix or route.startswith(prefix + "/") for route in routes), prefix
         for inner in ("/metrics", "/status"):

@@ -38,3 +38,14 @@ alb.ingress.kubernetes.io/listener-attributes.HTTPS-443: routing.http.response.s
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* Where the edge leads to the orchestrator: a list of type and path. The page is at / alone, so that nothing else below it opens up. */}}
+{{- define "viva.edgePaths" -}}
+{{- if .Values.ingress.page }}
+- {type: Exact, path: /}
+- {type: Prefix, path: /web}
+{{- end }}
+{{- range .Values.ingress.paths }}
+- {type: Prefix, path: {{ . }}}
+{{- end }}
+{{- end }}
