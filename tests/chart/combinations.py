@@ -95,6 +95,15 @@ WRITTEN: dict[str, dict] = {
     # Model servers.
     "one model group": {"vllm": {"groups": {"qwen": QWEN}}},
     "model groups by their Services": {"vllm": {"groups": {"qwen": QWEN}}, "llm": {"discovery": "service"}},
+    "a group of embeddings": {
+        "vllm": {
+            "groups": {
+                "embed": {"profile": "qwen3-embedding-0.6b", "priority": 1},
+                "qwen": QWEN,
+                "spare-embed": {"profile": "qwen3-embedding-0.6b", "servedName": "small"},
+            }
+        }
+    },
     "aliases of one's own": {
         "vllm": {"groups": {"qwen": QWEN, "llama": {**LLAMA, "priority": 50}}},
         "models": HUB_TOKEN,

@@ -50,8 +50,8 @@ def test_the_routes_are_those_that_the_service_takes(rendered: Rendered):
 
 
 def test_a_group_is_asked_for_the_model_that_it_serves(rendered: Rendered):
-    """Each group's default step has the name that its server gives the model."""
-    steps = {step.backend: step for step in policy_of(rendered).aliases["default"]}
+    """Each group's step in the aliases has the name that its server gives the model."""
+    steps = {step.backend: step for steps in policy_of(rendered).aliases.values() for step in steps}
     for pod in rendered.pods:
         if pod.component == "vllm":
             (served,) = [word for word in pod.main["args"] if word.startswith("--served-model-name=")]
@@ -78,6 +78,25 @@ def test_lower_priorities_are_asked_first():
     assert names_in(render(ALL["two model groups, HPA"])) == ["qwen", "llama", "extractive"]
     assert names_in(render(ALL["a hosted model"])) == ["hosted", "extractive"]
     assert names_in(render({**GROUP, "llm": {"extractive": False}})) == ["qwen"]
+
+
+@pytest.mark.parametrize("discovery", ["kubernetes", "service"])
+def test_groups_of_embeddings_have_an_alias_of_their_own(discovery: str):
+    """No question goes there, whatever their priority; the router is told what they serve, and may ask them."""
+    values = {**ALL["a group of embeddings"], "llm": {"discovery": discovery}}
+    policy = policy_of(render(values))
+    assert names_in(render(values)) == ["qwen", "extractive"]
+    assert [(step.backend, step.model) for step in policy.aliases["embeddings"]] == [
+        ("embed", "Qwen/Qwen3-Embedding-0.6B"),
+        ("spare-embed", "small"),
+    ]
+    assert {name: backend.serves for name, backend in policy.backends.items()} == {
+        "embed": "embeddings",
+        "qwen": "chat",
+        "spare-embed": "embeddings",
+    }
+    mine = {**values, "llm": {"aliases": {"embeddings": [{"backend": "spare-embed"}], "more": [{"backend": "embed"}]}}}
+    assert [step.backend for step in policy_of(render(mine)).aliases["embeddings"]] == ["spare-embed"]
 
 
 def test_aliases_of_ones_own_are_added_and_may_replace_the_default():

@@ -147,14 +147,16 @@ def test_the_server_listens_where_its_probes_and_its_service_call(rendered: Rend
 
 
 def test_readiness_and_life_generate_a_token(rendered: Rendered):
-    """/health answers 200 with a dead engine: both probes run the script that generates one, mounted where they say."""
+    """/health answers 200 with a dead engine: both probes run the script that generates one, mounted where they say;
+    a server of embeddings, which cannot, embeds a word."""
     for pod in groups_of(rendered):
+        script = "embed_text.py" if flags_of(pod).get("runner") == "pooling" else "generate_token.py"
         for name in ("liveness", "readiness"):
             command = pod.main[f"{name}Probe"]["exec"]["command"]
-            assert command[:2] == ["python3", "/scripts/generate_token.py"]
+            assert command[:2] == ["python3", f"/scripts/{script}"]
             assert float(command[2]) < pod.main[f"{name}Probe"]["timeoutSeconds"]
         scripts = rendered.find("ConfigMap", pod.volumes["scripts"]["configMap"]["name"])
-        assert "generate_token.py" in scripts["data"]
+        assert {script, "generate_token.py"} <= set(scripts["data"])
 
 
 @pytest.mark.parametrize(
@@ -168,3 +170,12 @@ def test_a_profile_needs_nothing_but_its_name(profile: str):
     assert 0.5 < float(flags["gpu-memory-utilization"]) < 1
     if "limit-mm-per-prompt" in flags:
         assert json.loads(flags["limit-mm-per-prompt"])["audio"] >= 1
+
+
+def test_a_group_of_embeddings_is_served_by_the_pooling_runner():
+    """Its profile is a whole group as well; the other flags are those of any group."""
+    embed, qwen, spare = groups_of(render(ALL["a group of embeddings"]))
+    assert [flags_of(pod).get("runner") for pod in (embed, qwen, spare)] == ["pooling", None, "pooling"]
+    assert "enable-prefix-caching" not in flags_of(embed)
+    assert flags_of(embed)["served-model-name"] == "Qwen/Qwen3-Embedding-0.6B"
+    assert flags_of(embed)["allowed-media-domains"] == "viva.invalid"

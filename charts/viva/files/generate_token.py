@@ -15,48 +15,61 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 
 # The server is this very pod: no proxy is between.
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-TOTAL = re.compile(rb"^vllm:generation_tokens_total(?:\{[^}]*\})?\s+([0-9.eE+]+)", re.MULTILINE)
+GENERATED = "vllm:generation_tokens_total"
 
 
 def generates(server: str, model: str, seconds: float) -> bool | None:
     """Whether one token came; None when nothing came in time. The body is that of any chat."""
     body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "temperature": 0}
+    return good(server, "/v1/chat/completions", body, seconds, lambda answer: answer["usage"]["completion_tokens"] >= 1)
+
+
+def good(server: str, path: str, body: dict, seconds: float, is_good: Callable[[dict], bool]) -> bool | None:
+    """Whether the answer to a POST came and is good; None when nothing came in time."""
     headers = {"Content-Type": "application/json"}
     if key := os.environ.get("VLLM_API_KEY"):
         headers["Authorization"] = f"Bearer {key}"
-    request = urllib.request.Request(f"{server}/v1/chat/completions", json.dumps(body).encode(), headers)
+    request = urllib.request.Request(server + path, json.dumps(body).encode(), headers)
     try:
         with OPENER.open(request, timeout=seconds) as answer:
-            return json.load(answer)["usage"]["completion_tokens"] >= 1
+            return is_good(json.load(answer))
     except TimeoutError:
         return None
     except urllib.error.URLError as error:
         return None if isinstance(error.reason, TimeoutError) else False
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         return False
 
 
-def generated(server: str, seconds: float) -> float | None:
-    """Tokens that the server has generated since it started, or None when it does not say."""
+def counted(server: str, counter: str, seconds: float) -> float | None:
+    """What a counter has come to since the server started, or None when it does not say."""
+    line = re.compile(rb"^%s(?:\{[^}]*\})?\s+([0-9.eE+]+)" % counter.encode(), re.MULTILINE)
     try:
         with OPENER.open(f"{server}/metrics", timeout=seconds) as answer:
-            found = TOTAL.findall(answer.read())
+            found = line.findall(answer.read())
     except OSError:
         return None
     return sum(map(float, found)) if found else None
 
 
-def is_well(server: str, model: str, seconds: float) -> bool:
-    """Two thirds of the time are for the token; what is left is for seeing whether others get theirs."""
+def is_well(
+    server: str,
+    model: str,
+    seconds: float,
+    works: Callable[[str, str, float], bool | None] = generates,
+    counter: str = GENERATED,
+) -> bool:
+    """Two thirds of the time are for the answer; what is left is for seeing whether others get theirs, by `counter`."""
     started = time.monotonic()
-    before = generated(server, seconds / 6)
-    answer = generates(server, model, seconds * 2 / 3 - (time.monotonic() - started))
+    before = counted(server, counter, seconds / 6)
+    answer = works(server, model, seconds * 2 / 3 - (time.monotonic() - started))
     if answer is not None:
         return answer
-    after = generated(server, max(0.5, seconds - (time.monotonic() - started)))
+    after = counted(server, counter, max(0.5, seconds - (time.monotonic() - started)))
     return before is not None and after is not None and after > before
 
 

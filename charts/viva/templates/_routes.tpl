@@ -6,10 +6,11 @@
 {{- end }}
 
 {{/* The routes file: groups and other servers are the backends; the alias `default` has the groups by their priority, the other
-     servers and the extractive answerer, unless llm.aliases has another one. */}}
+     servers and the extractive answerer, `embeddings` the groups that serve those, unless llm.aliases has others. */}}
 {{- define "viva.routes" -}}
 {{- $backends := dict -}}
 {{- $steps := list -}}
+{{- $embedding := list -}}
 {{- $ranked := list -}}
 {{- $groups := fromYaml (include "viva.groups" .) -}}
 {{- range $name, $group := $groups }}
@@ -24,7 +25,13 @@
 {{- else }}
 {{- $_ := set $backends $name (dict "url" (printf "http://%s:8000/v1" $service)) }}
 {{- end }}
-{{- $steps = append $steps (dict "backend" $name "model" ($group.servedName | default $group.model)) }}
+{{- $step := dict "backend" $name "model" ($group.servedName | default $group.model) }}
+{{- if eq $group.serves "embeddings" }}
+{{- $_ := set (index $backends $name) "serves" "embeddings" }}
+{{- $embedding = append $embedding $step }}
+{{- else }}
+{{- $steps = append $steps $step }}
+{{- end }}
 {{- end }}
 {{- range .Values.llm.servers }}
 {{- $name := .name | default "" }}
@@ -33,6 +40,7 @@
 {{- end }}
 {{- if .Values.llm.extractive }}{{ $steps = append $steps (dict "backend" "extractive") }}{{ end }}
 {{- $aliases := ternary (dict "default" $steps) dict (gt (len $steps) 0) -}}
+{{- if $embedding }}{{ $_ := set $aliases "embeddings" $embedding }}{{ end }}
 {{- toYaml (dict "backends" $backends "aliases" (mergeOverwrite $aliases (deepCopy .Values.llm.aliases))) }}
 {{- end }}
 

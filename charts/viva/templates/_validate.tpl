@@ -93,17 +93,19 @@ llm.servers and vllm.groups both have one called {{ .name }}. Set another name f
 {{- end }}
 {{- $routes := fromYaml (include "viva.routes" .) }}
 {{- $used := list }}
+{{- $answers := false }}
 {{- range $alias, $steps := $routes.aliases }}
 {{- range $steps }}
 {{- $backend := .backend | default "" }}
 {{- $used = append $used $backend }}
+{{- if ne (dig $backend "serves" "chat" $routes.backends) "embeddings" }}{{ $answers = true }}{{ end }}
 {{- if not (or (eq $backend "extractive") (hasKey $routes.backends $backend)) }}
 llm.aliases.{{ $alias }} has the backend {{ $backend | quote }}, which is none. Set it to one of: {{ append (keys $routes.backends | sortAlpha) "extractive" | join ", " }}.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if and (not .Values.llm.backends) (not $used) }}
-llm has no backend at all. Set llm.extractive to true, add a group to vllm.groups, or a server to llm.servers.
+{{- if and (not .Values.llm.backends) (not $answers) }}
+llm has no backend that answers. Set llm.extractive to true, add a group to vllm.groups, or a server to llm.servers.
 {{- end }}
 {{- range $name, $_ := $routes.backends }}
 {{- if not (has $name $used) }}
@@ -212,9 +214,9 @@ Up to {{ $most }} pods of {{ $at }} would share a {{ $group.cache.accessMode }} 
 {{- if le (int $group.terminationGracePeriodSeconds) (int $needed) }}
 {{ $at }}.terminationGracePeriodSeconds is {{ $group.terminationGracePeriodSeconds }}, but drain.preStopSeconds and drain.seconds together are {{ $needed }}, so that answers would be cut off. Set it to more than {{ $needed }}.
 {{- end }}
-{{- range $flag := list "model" "port" "host" "served-model-name" "shutdown-timeout" "tensor-parallel-size" "revision" }}
+{{- range $flag := list "model" "port" "host" "served-model-name" "shutdown-timeout" "tensor-parallel-size" "revision" "runner" }}
 {{- if hasKey $group.args $flag }}
-{{ $at }}.args has {{ $flag }}, which the chart sets itself. Take it out and set model, servedName, gpus, revision or drain of the group.
+{{ $at }}.args has {{ $flag }}, which the chart sets itself. Take it out and set model, servedName, gpus, revision, drain or serves of the group.
 {{- end }}
 {{- end }}
 {{- if and (eq $group.cache.type "perReplica") $streamed }}

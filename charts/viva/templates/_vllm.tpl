@@ -35,6 +35,9 @@
 - "--host={{ .root.Values.listenAddress }}"
 - --port=8000
 - --shutdown-timeout={{ $group.drain.seconds }}
+{{- if eq $group.serves "embeddings" }}
+- --runner=pooling
+{{- end }}
 {{- if gt (int $group.gpus) 1 }}
 - --tensor-parallel-size={{ $group.gpus }}
 {{- end }}
@@ -96,9 +99,11 @@ AWS_EC2_METADATA_DISABLED: "true"
 {{- end }}
 {{- end }}
 
-{{/* Generating one token is the only answer that a dead engine behind a living server cannot give. */}}
+{{/* Generating one token is the only answer that a dead engine behind a living server cannot give; an embedding, where tokens are not
+     generated. */}}
 {{- define "viva.vllmProbes" -}}
 {{- $probes := .probes -}}
+{{- $script := ternary "embed_text.py" "generate_token.py" (eq .serves "embeddings") -}}
 startupProbe:
   httpGet: {path: /health, port: http}
   periodSeconds: {{ $probes.startup.periodSeconds }}
@@ -108,7 +113,7 @@ startupProbe:
 {{- with index $probes $name }}
 {{ $name }}Probe:
   exec:
-    command: [python3, /scripts/generate_token.py, {{ sub (int .timeoutSeconds) 2 | quote }}]
+    command: [python3, /scripts/{{ $script }}, {{ sub (int .timeoutSeconds) 2 | quote }}]
   periodSeconds: {{ .periodSeconds }}
   timeoutSeconds: {{ .timeoutSeconds }}
   failureThreshold: {{ .failureThreshold }}
