@@ -104,6 +104,23 @@ WRITTEN: dict[str, dict] = {
             }
         }
     },
+    "recordings from the orchestrator": {
+        "vllm": {"groups": {"qwen": QWEN, "llama": LLAMA}, "recordings": {"from": "orchestrator"}},
+        "models": HUB_TOKEN,
+        "llm": {"discovery": "service"},
+    },
+    "recordings from the bucket": {
+        "objectStore": S3,
+        "models": {**SHARED_MODELS, "job": {"enabled": True}},
+        "vllm": {"groups": {"qwen": {**QWEN, "cache": {"type": "shared"}}}, "recordings": {"from": "objectStore"}},
+        "llm": {"discovery": "service"},
+    },
+    "recordings from a bucket of one's own": {
+        "objectStore": {"type": "s3", "s3": {"url": "s3://lectures", "endpoint": "http://minio:9000"}},
+        "networkPolicy": {"objectStore": {"ports": [9000], "podIdentity": True}},
+        "vllm": {"groups": {"qwen": QWEN}, "recordings": {"from": "objectStore"}},
+        "llm": {"discovery": "service"},
+    },
     "aliases of one's own": {
         "vllm": {"groups": {"qwen": QWEN, "llama": {**LLAMA, "priority": 50}}},
         "models": HUB_TOKEN,

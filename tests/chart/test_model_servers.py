@@ -4,8 +4,12 @@ import json
 import re
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+
+from viva_orchestrator.context.addresses import RecordingAddresses
+from viva_orchestrator.objects import ObjectStore
 
 from .chart import ROOT, render
 from .combinations import ALL
@@ -36,6 +40,7 @@ NOT_ITS_OWN = {
     "XDG_CONFIG_HOME": "everybody's settings",
 }
 """Variables that vLLM itself does not read, each with who does or what for."""
+LECTURE = "lec_00000000000000000000000000000001"
 OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
@@ -179,3 +184,43 @@ def test_a_group_of_embeddings_is_served_by_the_pooling_runner():
     assert "enable-prefix-caching" not in flags_of(embed)
     assert flags_of(embed)["served-model-name"] == "Qwen/Qwen3-Embedding-0.6B"
     assert flags_of(embed)["allowed-media-domains"] == "viva.invalid"
+
+
+@pytest.mark.parametrize(
+    ("combination", "made_from", "prefix", "host"),
+    [
+        (
+            "recordings from the orchestrator",
+            "http://viva-orchestrator:8080/v1/lectures/{lecture_id}/audio",
+            "http://viva-orchestrator:8080/v1/lectures/",
+            "viva-orchestrator",
+        ),
+        (
+            "recordings from the bucket",
+            "presigned",
+            "https://s3.eu-west-1.amazonaws.com/lectures/viva/",
+            "s3.eu-west-1.amazonaws.com",
+        ),
+        ("recordings from a bucket of one's own", "presigned", "http://minio:9000/lectures/", "minio"),
+    ],
+)
+async def test_an_address_that_is_made_passes_all_three(combination, made_from, prefix, host, tmp_path, monkeypatch):
+    """What the orchestrator makes the router lets through and vLLM may fetch; a group that does not hear fetches
+    nothing."""
+    rendered = render(ALL[combination])
+    pods = {pod.component: pod for pod in rendered.pods}
+    surroundings = Surroundings(rendered, made_up=True)
+    ours = environment(pods["orchestrator"], pods["orchestrator"].main, surroundings)
+    routers = environment(pods["llm"], pods["llm"].main, surroundings)
+    assert (ours["VIVA_CONTEXT_AUDIO_URL"], routers["VIVA_LLM_AUDIO_URL_PREFIXES"]) == (made_from, prefix)
+    for pod in groups_of(rendered):
+        hears = pod.labels["viva.dev/model-group"] == "qwen"
+        assert flags_of(pod)["allowed-media-domains"] == (host if hears else "viva.invalid")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "made-up")
+    monkeypatch.setenv("AWS_REGION", ours.get("AWS_REGION", "us-east-1"))
+    where = ours["VIVA_OBJECT_STORE_URL"] if made_from == "presigned" else str(tmp_path)
+    objects = ObjectStore.open(where, s3_endpoint=ours.get("VIVA_S3_ENDPOINT"))
+    url = await RecordingAddresses(ours["VIVA_CONTEXT_AUDIO_URL"], objects).of(LECTURE)
+    assert url.startswith(prefix)
+    assert urlsplit(url).hostname == host

@@ -12,6 +12,8 @@ from .manifests import Rendered
 from .network import Network
 from .pods import Pod
 
+# Addresses that a pod gives to another, which calls them.
+FOR_OTHERS = {"VIVA_CONTEXT_AUDIO_URL", "VIVA_LLM_AUDIO_URL_PREFIXES"}
 SERVICES = {"orchestrator": 8080, "asr": 8081, "llm": 8082, "tts": 8083}
 
 # What every install needs and nothing else: the turn's own ways, names, Prometheus, `helm test`.
@@ -43,6 +45,19 @@ WANTED: dict[str, set[Way]] = {
     "model groups by their Services": PLAIN | BY_SERVICE | outside("vllm", 443),
     "models on a shared volume, by a job": PLAIN | MODEL_GROUP | outside("models", 443),
     "speech models in emptyDirs": PLAIN | outside("asr", 443) | outside("tts", 443),
+    # llama reads; only qwen, which hears, calls the orchestrator: tests below tell the two groups apart.
+    "recordings from the orchestrator": PLAIN | BY_SERVICE | outside("vllm", 443) | {("vllm", "orchestrator", 8080)},
+    "recordings from the bucket": PLAIN
+    | BY_SERVICE
+    | outside("vllm", 443)
+    | outside("models", 443)
+    | outside("orchestrator", 443),
+    "recordings from a bucket of one's own": PLAIN
+    | BY_SERVICE
+    | outside("vllm", 443)
+    | outside("vllm", 9000)
+    | outside("orchestrator", 9000)
+    | {("orchestrator", "pod identity", 80)},
     "a model streamed from S3": PLAIN | MODEL_GROUP | outside("vllm", 443),
     "redis by URL": {way for way in PLAIN if "redis" not in way} | outside("orchestrator", 6380, but=()),
     "redis by secret": {way for way in PLAIN if "redis" not in way} | outside("orchestrator", 6380, but=()),
@@ -121,11 +136,29 @@ def test_what_a_pod_is_told_to_call_it_may_call(rendered):
         assert (who, component, port) in ways, (who, host, port)
 
 
+def test_only_groups_that_hear_fetch_recordings():
+    """The orchestrator lets in the group whose model hears, and no other; nobody, where recordings are not fetched."""
+    rendered = render(ALL["recordings from the orchestrator"])
+    network = Network(rendered.kind("NetworkPolicy"))
+    everyone = endpoints(rendered)
+    (orchestrator,) = [each for each in everyone if each.name == "orchestrator"]
+    may = {
+        each.labels["viva.dev/model-group"]: (
+            network.lets_out(each, orchestrator, 8080),
+            network.lets_in(each, orchestrator, 8080),
+        )
+        for each in everyone
+        if "viva.dev/model-group" in each.labels and each.name != "a pod of another release"
+    }
+    assert may == {"qwen": (True, True), "llama": (False, False)}
+    assert not {way for way in open_ways(render(ALL["one model group"])) if way[:2] == ("vllm", "orchestrator")}
+
+
 def addresses(pod: Pod) -> set[tuple[str, int]]:
     """Hosts and ports in the URLs that a pod is given."""
     texts = []
     for container in pod.all_containers:
-        texts += [str(each.get("value", "")) for each in container.get("env") or []]
+        texts += [str(each.get("value", "")) for each in container.get("env") or [] if each["name"] not in FOR_OTHERS]
         texts += [*(container.get("command") or []), *(container.get("args") or [])]
     found = re.findall(r"\b(?:https?|redis)://(?:[^@/\s]*@)?([a-z0-9.-]+):(\d+)", " ".join(texts))
     return {(host, int(port)) for host, port in found}

@@ -17,6 +17,9 @@ VIVA_ASR_URL: http://{{ include "viva.componentName" (dict "root" . "component" 
 VIVA_LLM_URL: http://{{ include "viva.componentName" (dict "root" . "component" "llm") }}:8082
 VIVA_TTS_URL: http://{{ include "viva.componentName" (dict "root" . "component" "tts") }}:8083
 VIVA_TEMP_DIR: /tmp
+{{- if ne .Values.vllm.recordings.from "none" }}
+VIVA_CONTEXT_AUDIO_URL: {{ include "viva.recordings.address" . | quote }}
+{{- end }}
 {{ include "viva.env.redis" . }}
 {{- if eq $store.type "s3" }}
 VIVA_OBJECT_STORE_URL: {{ $store.s3.url }}
@@ -68,6 +71,9 @@ OMP_NUM_THREADS:
 VIVA_LLM_BACKENDS: {{ .Values.llm.backends | quote }}
 {{- else }}
 VIVA_LLM_ROUTES_FILE: /etc/viva/routes.yaml
+{{- end }}
+{{- if ne .Values.vllm.recordings.from "none" }}
+VIVA_LLM_AUDIO_URL_PREFIXES: {{ include "viva.recordings.prefix" . | quote }}
 {{- end }}
 {{- end }}
 

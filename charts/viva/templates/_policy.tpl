@@ -35,13 +35,17 @@ egress: []
 {{- end }}
 {{- end }}
 
-{{/* One rule between components: dict root, components (a list), direction (from or to), port. Linkerd takes opaque connections at 4143. */}}
+{{/* One rule between components: dict root, components (a list), direction (from or to), port; `groups` of vllm alone besides. Linkerd takes opaque connections at 4143. */}}
 {{- define "viva.policy.between" -}}
 {{- $linkerd := eq .root.Values.mesh.type "linkerd" -}}
 - {{ .direction }}:
   {{- range .components }}
     - podSelector:
         matchLabels: {{- include "viva.selector" (dict "root" $.root "component" .) | nindent 10 }}
+  {{- end }}
+  {{- range .groups }}
+    - podSelector:
+        matchLabels: {{- include "viva.selector" (dict "root" $.root "component" "vllm" "group" .) | nindent 10 }}
   {{- end }}
   ports:
     - {protocol: TCP, port: {{ .port }}}
@@ -84,6 +88,9 @@ egress: []
 {{- end }}
 
 {{- define "viva.policy.orchestrator.in" -}}
+{{- if eq .Values.vllm.recordings.from "orchestrator" }}
+{{ include "viva.policy.between" (dict "root" . "components" list "groups" (fromYamlArray (include "viva.hearing" .)) "direction" "from" "port" 8080) }}
+{{- end }}
 {{- if .Values.tests.enabled }}
 {{ include "viva.policy.between" (dict "root" . "components" (list "test") "direction" "from" "port" 8080) }}
 {{- end }}

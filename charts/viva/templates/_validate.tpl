@@ -2,7 +2,7 @@
 
 {{- define "viva.validate" -}}
 {{- $wrong := list -}}
-{{- range list "names" "store" "redis" "stages" "scaling" "models" "groups" "routes" "edge" "network" "apis" }}
+{{- range list "names" "store" "redis" "stages" "scaling" "models" "groups" "recordings" "routes" "edge" "network" "apis" }}
 {{- $wrong = concat $wrong (include (printf "viva.validate.%s" .) $ | trim | splitList "\n" | compact) }}
 {{- end }}
 {{- if $wrong }}

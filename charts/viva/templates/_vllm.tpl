@@ -30,6 +30,8 @@
 {{/* Arguments of `vllm serve`: dict root, name, group. */}}
 {{- define "viva.vllmArgs" -}}
 {{- $group := .group -}}
+{{- $args := deepCopy $group.args -}}
+{{- if has .name (fromYamlArray (include "viva.hearing" .root)) }}{{ $_ := set $args "allowed-media-domains" (include "viva.recordings.host" .root) }}{{ end -}}
 - {{ if include "viva.streamed" $group }}{{ $group.model }}{{ else }}/models/{{ include "viva.modelFolder" $group }}{{ end }}
 - --served-model-name={{ $group.servedName | default $group.model }}
 - "--host={{ .root.Values.listenAddress }}"
@@ -44,7 +46,7 @@
 {{- if include "viva.streamed" $group }}
 - --load-format=runai_streamer
 {{- end }}
-{{- range $flag, $value := $group.args }}
+{{- range $flag, $value := $args }}
 {{- if kindIs "bool" $value }}
 {{- if $value }}
 - --{{ $flag }}
