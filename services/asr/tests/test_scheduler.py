@@ -14,6 +14,7 @@ from viva_asr.segmenter import Speech
 from viva_asr.transcript import Hypothesis, Segment
 
 OPTIONS = Options()
+PARTIAL = Options(partial=True)
 
 
 class HeldWorker:
@@ -163,6 +164,89 @@ async def test_a_failing_worker_fails_the_segment_and_goes_on() -> None:
         await submit(ticket, 1)[0]
     worker.error = None
     assert (await submit(ticket, 2)[0]).segments[0].text == "2"
+
+
+async def test_words_being_spoken_go_before_lectures() -> None:
+    """A partial that comes last is taken before the waiting segments of a lecture."""
+    worker = HeldWorker()
+    scheduler = scheduler_of(worker)
+    lecture = submit(scheduler.admit(100, interactive=False), 1, 2)
+    await settle()
+    partial = scheduler.offer_partial(speech(70), PARTIAL)
+    worker.release.set()
+    await asyncio.gather(*lecture, partial)
+    assert worker.given == [[1], [70], [2]]
+
+
+async def test_no_partial_while_a_question_waits() -> None:
+    """A question that no worker is free for leaves no room: partials that wait are dropped, others are refused."""
+    worker = HeldWorker()
+    scheduler = scheduler_of(worker)
+    submit(scheduler.admit(100, interactive=False), 1)
+    await settle()
+    partial = scheduler.offer_partial(speech(70), PARTIAL)
+    (question,) = submit(scheduler.admit(3, interactive=True), 50)
+    assert partial.cancelled()
+    assert scheduler.offer_partial(speech(71), PARTIAL) is None
+    worker.release.set()
+    await question
+    assert worker.given == [[1], [50]]
+
+
+async def test_a_partial_keeps_no_question_waiting() -> None:
+    """With a partial under way, the reserved worker and one more take questions at once."""
+    reserved, first, second = HeldWorker(reserved=True), HeldWorker(), HeldWorker()
+    scheduler = scheduler_of(reserved, first, second)
+    assert scheduler.offer_partial(speech(70), PARTIAL) is not None
+    await settle()
+    submit(scheduler.admit(3, interactive=True), 50, 51)
+    await settle()
+    assert sorted(worker.given for worker in (reserved, first, second)) == [[[50]], [[51]], [[70]]]
+    assert second.cancelled == 0
+    await scheduler.close()
+
+
+async def test_a_question_without_a_worker_pushes_a_partial_out() -> None:
+    """When no worker is free for a question, the partial's is made free."""
+    reserved, ordinary = HeldWorker(reserved=True), HeldWorker()
+    scheduler = scheduler_of(reserved, ordinary)
+    partial = scheduler.offer_partial(speech(70), PARTIAL)
+    await settle()
+    submit(scheduler.admit(3, interactive=True), 50, 51)
+    await settle()
+    assert partial.cancelled()
+    assert ordinary.given == [[70], [51]]
+    await scheduler.close()
+
+
+async def test_no_more_partials_than_places() -> None:
+    """Past what the workers take together the next is refused, until one has ended."""
+    scheduler = scheduler_of(HeldWorker(reserved=True), HeldWorker(), worker := HeldWorker(batch_size=2))
+    taken = [scheduler.offer_partial(speech(70 + number), PARTIAL) for number in range(3)]
+    assert [result is not None for result in taken] == [True, True, False]
+    worker.release.set()
+    await asyncio.gather(*taken[:2])
+    assert scheduler.offer_partial(speech(80), PARTIAL) is not None
+    await scheduler.close()
+
+
+async def test_partials_do_not_starve_lectures() -> None:
+    """A worker that has done a partial takes a lecture's segment next, if one waits."""
+    worker = HeldWorker()
+    scheduler = scheduler_of(HeldWorker(reserved=True), worker)
+    partial = scheduler.offer_partial(speech(70), PARTIAL)
+    await settle()
+    lecture = submit(scheduler.admit(100, interactive=False), 1, 2)
+    again: list[asyncio.Future] = []
+
+    def offer_the_next(_: asyncio.Future) -> None:
+        again.append(scheduler.offer_partial(speech(71), PARTIAL))
+
+    partial.add_done_callback(offer_the_next)
+    worker.release.set()
+    await asyncio.gather(*lecture)
+    assert worker.given[:2] == [[70], [1]]
+    await asyncio.gather(*again)
 
 
 async def test_closing_cancels_everything() -> None:

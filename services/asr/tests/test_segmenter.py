@@ -139,3 +139,36 @@ def test_what_is_held_does_not_depend_on_the_length(join_s: float, voiced: float
         segmenter.feed(bytes(64 * WINDOW * 2))
         most_s = max(most_s, segmenter.buffered_s)
     assert most_s < 40
+
+
+def test_the_stretch_that_goes_on_can_be_looked_at() -> None:
+    """While speech goes on it can be had with its padding and all that came since; between sentences there is none."""
+    script = levels((1, 0), (2, 0.9), (1, 0))
+    pcm = np.arange(len(script) * WINDOW, dtype=np.int64).astype("<i2").tobytes()
+    segmenter = SpeechSegmenter(ScriptedDetector(script))
+    second = 2 * SAMPLE_RATE_HZ
+    segmenter.feed(pcm[:second])
+    assert segmenter.unfinished is None
+    segmenter.feed(pcm[second : 2 * second])
+    speech = segmenter.unfinished
+    assert speech.start_s == pytest.approx(0.8, abs=0.04)
+    assert speech.end_s == pytest.approx(2, abs=WINDOW_S)
+    assert speech.pcm == pcm[round(speech.start_s * second) :][: len(speech.pcm)]
+    assert segmenter.voiced_s == pytest.approx(2, abs=WINDOW_S)
+    (whole,) = segmenter.feed(pcm[2 * second :])
+    assert segmenter.unfinished is None
+    assert (whole.start_s, whole.pcm[: len(speech.pcm)]) == (speech.start_s, speech.pcm)
+
+
+def test_what_is_skipped_is_in_no_stretch() -> None:
+    """After a skip the next stretch begins behind it, even within a word, and holds the samples of its own time."""
+    script = levels((2, 0.9), (2, 0.9), (1, 0))
+    pcm = np.arange(len(script) * WINDOW, dtype=np.int64).astype("<i2").tobytes()
+    segmenter = SpeechSegmenter(ScriptedDetector(script))
+    second = 2 * SAMPLE_RATE_HZ
+    assert segmenter.feed(pcm[: 2 * second]) == []
+    segmenter.skip()
+    assert segmenter.unfinished is None
+    (speech,) = segmenter.feed(pcm[2 * second :])
+    assert speech.start_s == pytest.approx(2, abs=WINDOW_S)
+    assert speech.pcm == pcm[round(speech.start_s * second) :][: len(speech.pcm)]

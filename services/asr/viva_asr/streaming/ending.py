@@ -15,17 +15,17 @@ class Ending(Enum):
     """More has to come: nobody ends on such a word."""
 
 
-_ARTICLES = {"a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "every"}
-_CONJUNCTIONS = {
-    "and", "or", "but", "nor", "because", "although", "though", "unless", "until", "while", "whereas", "if", "when",
-    "than", "that", "which", "whose", "so", "as",
-}  # fmt: skip
-_FILLERS = {"um", "umm", "uh", "uhm", "er", "erm", "hm", "hmm", "mm", "ah", "well", "like"}
+# Words after which more has to come. "thee" is how recognisers write a "the" that somebody dwells on.
+_ARTICLES = {"a", "an", "the", "thee", "my", "your", "its", "our", "their", "every"}
+_CONJUNCTIONS = {"and", "or", "but", "nor", "because", "although", "unless", "until", "while", "whereas", "if", "than"}
+_FILLERS = {"um", "umm", "uh", "uhm", "er", "erm", "hm", "hmm", "mm", "ah"}
+_NEVER_LAST = _ARTICLES | _CONJUNCTIONS | _FILLERS
+# The same, unless they end a question: "What is it made of?", "What was it like?", "Since when?"
 _PREPOSITIONS = {
     "of", "to", "in", "on", "at", "by", "for", "from", "with", "without", "about", "into", "onto", "between",
     "through", "during", "against", "among", "toward", "towards", "under", "over",
 }  # fmt: skip
-_NEVER_LAST = _ARTICLES | _CONJUNCTIONS | _FILLERS
+_LAST_IN_QUESTIONS = _PREPOSITIONS | {"as", "like", "so", "when", "which", "whose", "his"}
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _TRAILING_OFF = ("...", "…", ",", ";", ":", "-", "–", "—")
@@ -42,7 +42,8 @@ def ending_of(text: str, language: str | None = None) -> Ending:
     if not words:
         return Ending.UNCLEAR
     asks = text.endswith(("?", "？"))
-    if language in (None, "en") and (words[-1] in _NEVER_LAST or (words[-1] in _PREPOSITIONS and not asks)):
+    never_last = _NEVER_LAST if asks else _NEVER_LAST | _LAST_IN_QUESTIONS
+    if language in (None, "en") and words[-1] in never_last:
         return Ending.UNFINISHED
     if text.endswith(_TRAILING_OFF):
         return Ending.UNFINISHED
