@@ -32,16 +32,40 @@ class StageServers:
     cache_keys: list[str] = field(default_factory=list)
     read_ahead: list[list[dict]] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
+    ms_per_letter: int = 0  # how long tts speaks for a letter, white space left out, in s16le at 24 kHz; 0: no sound
     request_ids: set[str] = field(default_factory=set)
+    heard: asyncio.Queue[dict] = field(default_factory=asyncio.Queue)  # what asr says to who streams audio to it
+    recordings: list[bytes] = field(default_factory=list)  # the bodies that asr was sent
+    hold: asyncio.Event = field(default_factory=asyncio.Event)  # asr waits for it before it answers
 
     def __post_init__(self) -> None:
         self.pause.set()
+        self.hold.set()
 
     async def transcribe(self, request: web.Request) -> web.Response:
         if failure := self._failure("asr", request):
             return failure
-        await request.read()  # unparsed: aiohttp leaves its temporary file open when the client goes away
+        # Unparsed: aiohttp leaves its temporary file open when the client goes away.
+        self.recordings.append(await request.read())
+        await self.hold.wait()
         return web.json_response({"text": self.words})
+
+    async def stream(self, request: web.Request) -> web.StreamResponse:
+        """Says what it is told to hear, whatever the audio."""
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+
+        async def speak() -> None:
+            while True:
+                await socket.send_json(await self.heard.get())
+
+        speaking = asyncio.create_task(speak())
+        try:
+            async for _ in socket:
+                pass
+        finally:
+            speaking.cancel()
+        return socket
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
         if failure := self._failure("llm", request):
@@ -84,6 +108,8 @@ class StageServers:
         if "unspeakable" in text:
             return web.json_response({"error": {"code": "text_unspeakable", "message": "No."}}, status=400)
         self.spoken.append(text)
+        if self.ms_per_letter:
+            return web.Response(body=bytes(48 * self.ms_per_letter * len("".join(text.split()))))
         return web.Response(body=f"<{text}>".encode())
 
     async def health(self, _request: web.Request) -> web.Response:
@@ -106,6 +132,7 @@ async def stage_servers() -> AsyncIterator[StageServers]:
     servers = StageServers()
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_post("/v1/audio/transcriptions", servers.transcribe)
+    app.router.add_get("/v1/audio/stream", servers.stream)
     app.router.add_post("/v1/chat/completions", servers.chat)
     app.router.add_post("/v1/audio/speech", servers.speak)
     app.router.add_get("/readyz", servers.health)

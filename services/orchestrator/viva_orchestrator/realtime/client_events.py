@@ -76,7 +76,6 @@ class RetrieveItem:
     """conversation.item.retrieve"""
 
     item_id: str
-    event_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +83,11 @@ class CreateResponse:
     """response.create, with what the response shall have otherwise than the session"""
 
     options: dict[str, Any]
-    event_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class CancelResponse:
     """response.cancel"""
-
-    event_id: str | None
 
 
 ClientEvent = (
@@ -110,8 +106,11 @@ ClientEvent = (
 Fields = dict[str, Any]
 
 
-def parse(message: str | bytes) -> ClientEvent:
-    """The event in one message. Raises InvalidEvent for what is no JSON object or of no known type."""
+def parse(message: str | bytes) -> tuple[ClientEvent, str | None]:
+    """The event in one message, and the id that the client gave it.
+
+    Raises InvalidEvent for what is no JSON object, of no known type, or without what its type cannot do without.
+    """
     try:
         fields = orjson.loads(message)
     except orjson.JSONDecodeError:
@@ -127,7 +126,7 @@ def parse(message: str | bytes) -> ClientEvent:
             param="type",
             event_id=_text(fields, "event_id"),
         )
-    return read(fields)
+    return read(fields), _text(fields, "event_id")
 
 
 def _update_session(fields: Fields) -> UpdateSession:
@@ -208,7 +207,7 @@ _READERS: dict[str, Callable[[Fields], ClientEvent]] = {
     "conversation.item.create": _create_item,
     "conversation.item.delete": lambda fields: DeleteItem(_needed_id(fields)),
     "conversation.item.truncate": _truncate_item,
-    "conversation.item.retrieve": lambda fields: RetrieveItem(_needed_id(fields), _text(fields, "event_id")),
-    "response.create": lambda fields: CreateResponse(_object(fields, "response"), _text(fields, "event_id")),
-    "response.cancel": lambda fields: CancelResponse(_text(fields, "event_id")),
+    "conversation.item.retrieve": lambda fields: RetrieveItem(_needed_id(fields)),
+    "response.create": lambda fields: CreateResponse(_object(fields, "response")),
+    "response.cancel": lambda fields: CancelResponse(),
 }

@@ -60,8 +60,7 @@ class Connection:
                 return message.get("code", 1006)
             event_id = None
             try:
-                event = parse(message.get("text") or message.get("bytes") or b"")
-                event_id = getattr(event, "event_id", None)
+                event, event_id = parse(message.get("text") or message.get("bytes") or b"")
                 await self._dialogue.handle(event)
             except VivaError as error:
                 self._out.put([out.error(error, event_id=getattr(error, "event_id", None) or event_id)])

@@ -106,8 +106,10 @@ class Dialogue:
             case asked.TruncateItem():
                 await self._truncate(event)
             case asked.RetrieveItem():
-                self._retrieve(event)
+                self._retrieve(event.item_id)
             case asked.CreateResponse(options=options):
+                if self._response is not None and not self._response.reply.created:
+                    await self._response.cancel("client_cancelled")  # nobody was told of it yet
                 self._respond(options, at_once=True)
             case asked.CancelResponse():
                 await self._cancel_asked()
@@ -237,13 +239,10 @@ class Dialogue:
         if item is not None and item.turn_id is not None:
             await self._change_history(item.turn_id, lambda turn: None)
 
-    def _retrieve(self, event: asked.RetrieveItem) -> None:
-        if (item := self._conversation.get(event.item_id)) is None:
-            raise asked.InvalidEvent(
-                "There is no item with this id.",
-                code="item_retrieve_invalid_item_id",
-                param="item_id",
-                event_id=event.event_id,
+    def _retrieve(self, item_id: str) -> None:
+        if (item := self._conversation.get(item_id)) is None:
+            raise InvalidRequest(
+                "There is no item with this id.", code="item_retrieve_invalid_item_id", param="item_id"
             )
         self._out.put([out.item_retrieved(item)])
 
