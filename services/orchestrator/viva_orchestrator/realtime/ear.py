@@ -70,7 +70,7 @@ class Ear:
     @property
     def open(self) -> bool:
         """Whether there is a stream, or one is being opened."""
-        return self._task is not None and not self._task.done()
+        return self._task is not None and not self._task.done() and not self._task.cancelling()
 
     def listen(self) -> None:
         """There is more audio: send it, on a new stream if there is none."""

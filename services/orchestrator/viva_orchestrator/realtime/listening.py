@@ -138,7 +138,7 @@ class Listener:
         self._audio.add(self._input.feed(audio))
         self._bound()
         self._ear.listen()
-        failure = self._ear.failure
+        failure = self._ear.failure if not self._ear.open else None
         if self._detection is not None and failure is not None and failure is not self._told:
             self._told = failure
             raise failure
