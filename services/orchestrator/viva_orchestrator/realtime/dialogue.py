@@ -235,9 +235,9 @@ class Dialogue:
 
     async def _delete(self, item_id: str) -> None:
         item = self._conversation.remove(item_id)
-        self._out.put([out.item_deleted(item_id)])
         if item is not None and item.turn_id is not None:
             await self._change_history(item.turn_id, lambda turn: None)
+        self._out.put([out.item_deleted(item_id)])
 
     def _retrieve(self, item_id: str) -> None:
         if (item := self._conversation.get(item_id)) is None:
@@ -248,20 +248,15 @@ class Dialogue:
 
     async def _truncate(self, event: asked.TruncateItem) -> None:
         """The item, and the history, end with the words that had been heard. What is odd about it changes nothing."""
-        self._out.put([out.item_truncated(event.item_id, event.content_index, event.audio_end_ms)])
         item = self._conversation.get(event.item_id)
-        if item is None:
-            return
-        response = self._response
-        if response is not None and response.reply.item is not None and response.reply.item.id == item.id:
-            response.reply.stopped_ms = event.audio_end_ms  # the rest of it is not going to be heard either
-            return
-        await self._cut(item, cut(item, event.audio_end_ms))
-
-    async def _cut(self, item: Item, shorter: Item) -> None:
-        self._conversation.replace(shorter)
-        if shorter is not item and item.turn_id is not None:
-            await self._change_history(item.turn_id, lambda turn: _as_heard(turn, shorter))
+        reply = self._response.reply if self._response is not None else None
+        if reply is not None and reply.item is not None and reply.item.id == event.item_id:
+            reply.stopped_ms = event.audio_end_ms  # the rest of it is not going to be heard either
+        elif item is not None and (shorter := cut(item, event.audio_end_ms)) is not item:
+            self._conversation.replace(shorter)
+            if item.turn_id is not None:
+                await self._change_history(item.turn_id, lambda turn: _as_heard(turn, shorter))
+        self._out.put([out.item_truncated(event.item_id, event.content_index, event.audio_end_ms)])
 
     async def _change_history(self, turn_id: str, to: Callable[[PastTurn], PastTurn | None]) -> None:
         try:
