@@ -5,9 +5,9 @@ answering passages and their neighbours taken out, and, for long recordings, of 
 its own.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -20,6 +20,7 @@ from viva_llm.extractive.features import Features
 from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.language import Language
 from viva_llm.extractive.question import parse_question
+from viva_llm.extractive.ranking import choose
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,7 @@ class Example:
     long: bool  # asked of all lectures end to end
     right: tuple[int, ...]
     features: Features
-    passages: int
-
+    index: LectureIndex
     cited: tuple[int, ...] = ()
     context: np.ndarray | None = None
     """For a later turn of a dialogue: what was cited before, and how much of the first question is found where."""
@@ -62,8 +62,13 @@ class Example:
         return self.features.following(list(self.cited), self.context).astype(np.float64)
 
     def covering(self, ranking: np.ndarray) -> np.ndarray:
-        """(len(COVERING),), at the place that these weights put first."""
-        return self.features.covering(int(np.argmax(self.ranking @ ranking)), self.passages)
+        """(len(COVERING),), of the places that would be quoted with these weights."""
+        return self._covering(tuple(choose(self.ranking @ ranking, self.index)))
+
+    @cached_property
+    def _covering(self) -> Callable[[tuple[int, ...]], np.ndarray]:
+        """Kept, for the sentence model has a part in it, and the places seldom change."""
+        return cache(lambda places: self.features.covering(places, len(self.index)))
 
 
 class Examples:
@@ -112,7 +117,7 @@ class Examples:
         parsed = parse_question(question.ask, self._language)
         if parsed.terms and not parsed.overview:
             features = Features(parsed, parsed.terms, index)
-            yield Example(own.questions.name, kind, long, tuple(right), features, len(index))
+            yield Example(own.questions.name, kind, long, tuple(right), features, index)
 
     def _later_turns(
         self, own: Recording, dialogue: Sequence[Question], index: LectureIndex
@@ -124,8 +129,8 @@ class Examples:
             features = Features(parsed, parsed.terms, index)
             right, cited = own.answering(question), own.answering(last)
             if right and cited:
-                name, among = own.questions.name, len(index)
-                yield Example(name, "later turn", False, tuple(right), features, among, tuple(cited), context)
+                name = own.questions.name
+                yield Example(name, "later turn", False, tuple(right), features, index, tuple(cited), context)
 
     def _index(self, *lectures: Sequence[Passage]) -> LectureIndex:
         return LectureIndex([passage for lecture in lectures for passage in lecture], self._language)

@@ -50,7 +50,16 @@ def test_every_feature_has_a_weight():
 
 
 @pytest.mark.parametrize(
-    ("name", "sign"), [("coverage", 1), ("rare_found", 1), ("missing_nouns", -1), ("log_passages", -1)]
+    ("name", "sign"),
+    [
+        ("coverage", 1),
+        ("tokens_alike", 1),
+        ("missing_nouns", -1),
+        ("missing_here", -1),
+        ("uncounted", -1),
+        ("no_money", -1),
+        ("log_passages", -1),
+    ],
 )
 def test_weights_point_the_way_they_should(name, sign):
     """What is found speaks for an answer; what is missing, and a longer lecture, against it."""
@@ -64,7 +73,7 @@ def test_features_have_their_shapes(language):
     following = features.following([3], np.zeros(len(TEXTS)))
     assert features.ranking().shape == (len(TEXTS), len(RANKING))
     assert following.shape == (len(TEXTS), len(FOLLOWING))
-    assert features.covering(3, len(TEXTS)).shape == (len(COVERING),)
+    assert features.covering([3, 4], len(TEXTS)).shape == (len(COVERING),)
     assert np.isfinite(following).all()
 
 

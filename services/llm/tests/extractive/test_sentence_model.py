@@ -43,6 +43,24 @@ def test_company_in_the_batch_changes_nothing(model: SentenceModel) -> None:
     assert alone @ beside > 0.999
 
 
+def test_a_token_is_near_to_its_like_in_another_text(model: SentenceModel) -> None:
+    """A text is wholly in itself, and its words are nearer to words of the same matter than to those of another."""
+    asked = "How much was the rent?"
+    itself, told, other = (
+        model.likeness(asked, [text]) for text in (asked, "We paid for the flat monthly.", "Whales sing.")
+    )
+    assert itself.shape == told.shape
+    assert np.allclose(itself, 1.0, atol=1e-3)
+    assert told.mean() > other.mean()
+
+
+def test_the_nearest_of_several_texts_counts(model: SentenceModel) -> None:
+    """A text beside others takes nothing away, and one without words is like nothing."""
+    asked, told = "How much was the rent?", "We paid for the flat monthly."
+    assert np.all(model.likeness(asked, ["Whales sing.", told]) >= model.likeness(asked, [told]) - 0.01)
+    assert np.all(model.likeness(asked, [""]) == -1.0)
+
+
 def test_another_file_is_refused(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights that are not the published ones stop the start with a sentence."""
     (tmp_path / "model.safetensors").write_bytes(b"something else")

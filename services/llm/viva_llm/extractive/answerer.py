@@ -12,7 +12,8 @@ for they are the rare ones. The question may come from it, too. So the method is
 3. `sentence_model` says how near each passage is to the whole question in meaning, whatever the words.
 4. `features` puts that, with BM25 and the kind of answer, into a few numbers that say nothing of the subject, and
    `ranking` weighs them twice, with weights learnt from questions about other lectures (`weights`): which passages
-   are likely to answer, and whether the likeliest does. Where not, the answer is that the lecture does not cover it.
+   are likely to answer, and whether the likeliest do; `quoted` is about the detail that is asked for, which they may
+   leave out. Where they do not answer, the answer is that the lecture does not cover it.
 5. `phrasing` quotes one to three passages, word for word, as many as it takes to be sure that the right one is there.
 
 A question that leans on the one before ("and in which year was that?") is looked up near the passages that were cited
@@ -41,8 +42,6 @@ _LEAST_CONTEXT = 0.56  # of the questions before, found around a passage: then i
 _LEAST_OWN_WEIGHT = 0.5
 _NEAR_BEFORE, _NEAR_AFTER = 2, 5  # passages
 _HEARD_ALREADY = 3.0  # log-odds against what was cited, where more is asked for
-_SURE_ENOUGH = 0.97  # that one of the quoted passages is the right one
-_SURE_AFTER_HISTORY = 0.97  # more, since the answer before may have been beside the point itself
 _PLAINLY = 0.5  # of the kind asked for, not just perhaps
 
 
@@ -171,8 +170,8 @@ class _Turn:
             return Answer(phrasing.NOT_COVERED)
         return self._quoted(found.scores)
 
-    def _quoted(self, scores: np.ndarray, *, sure_enough: float = _SURE_ENOUGH) -> Answer:
-        chosen = choose(scores, self._index, sure_enough=sure_enough)
+    def _quoted(self, scores: np.ndarray) -> Answer:
+        chosen = choose(scores, self._index)
         best = chosen[0]  # said first: the listener waits for it; then what carries on from it
         spoken = [best, *sorted(chosen[1:], key=lambda place: (place != best + 1, place))]
         passages = [self._index.passages[place] for place in spoken]
@@ -192,7 +191,7 @@ class _Turn:
             return self._carry_on(found, np.where(near, scores, -np.inf))
         placed = near | (context >= _LEAST_CONTEXT)
         if found.covered(placed) >= 0.0:
-            return self._quoted(np.where(placed, scores, -np.inf), sure_enough=_SURE_AFTER_HISTORY)
+            return self._quoted(np.where(placed, scores, -np.inf))
         if found.covered(self._anywhere) >= 0.0 and not question.points_back:
             return self._quoted(found.scores)
         return Answer(phrasing.NOT_SAID_THERE)
@@ -204,7 +203,7 @@ class _Turn:
         there = np.isfinite(scores) & (found.kind >= _PLAINLY)
         if self._question.wanted in (Wanted.TIME, Wanted.NUMBER) and not there.any():
             return Answer(phrasing.NOT_SAID_THERE)
-        return self._quoted(scores, sure_enough=_SURE_AFTER_HISTORY)
+        return self._quoted(scores)
 
     def _context_terms(self) -> tuple[Term, ...]:
         """The words of the questions before, back to the first that stands by itself."""

@@ -3,11 +3,14 @@
 None depends on what a lecture is about, and none but the last on how long it is.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from viva_llm.extractive.evidence import gather, rarity_here, spread
 from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.question import Question, Term, carries
+from viva_llm.extractive.quoted import QUOTED, of_quoted
 
 RANKING = ("found", "before", "around", "bm25", "kind", "opening", "alike", "alike_around")
 """Of a passage: how much of the question it has, terms weighed by how rare they are in English and in this lecture;
@@ -29,13 +32,14 @@ COVERING = (
     "alike_best",
     "kind",
     "kind_anywhere",
+    *QUOTED,
     "log_passages",
 )
 """Of a question and a place: the share of the question that is found around the place, in the passage itself, and
 anywhere in the lecture (terms weighed by how rare they are in English); the weight of the nouns that are nowhere in
 the lecture; the weight of the rare words found; how near the passage is to the question in meaning, and the nearest of
-the lecture; whether the passage, and any of the lecture, has the kind of thing that is asked for; the logarithm of the
-number of passages, for where there are more of them chance finds more."""
+the lecture; whether the passage, and any of the lecture, has the kind of thing that is asked for; those of `QUOTED`;
+the logarithm of the number of passages, for where there are more of them chance finds more."""
 
 _RARE_ZIPF, _RARER_BY = 5.0, 2.5  # a word is rare from once in ten thousand words on
 _RARITY_HERE = 0.8  # how much of a term's weight in the order depends on this lecture
@@ -48,7 +52,7 @@ class Features:
     """The features of one question in all places of a lecture; arrays are float32 of shape (passages,)."""
 
     def __init__(self, question: Question, terms: tuple[Term, ...], index: LectureIndex) -> None:
-        self._terms, self._index = terms, index
+        self._question, self._terms, self._index = question, terms, index
         self._weights = np.array([term.weight for term in terms], np.float32)
         self._nouns = np.array([not term.verb and term.share == 1.0 for term in terms], bool)
         self._rare = np.array([rare(term) for term in terms], np.float32)
@@ -84,9 +88,11 @@ class Features:
         there = (beyond == 0).max(axis=0)
         return np.column_stack([self.ranking(), after, before, there, context]).astype(np.float32)
 
-    def covering(self, place: int, passages: int) -> np.ndarray:
-        """(len(COVERING),): the features of a place that was the best of so many passages."""
+    def covering(self, places: Sequence[int], passages: int) -> np.ndarray:
+        """(len(COVERING),): the features of places that would be quoted, the best first, out of so many passages."""
+        place = places[0]
         around = self._around[:, place]
+        lacking = self._weights * (1.0 - self._found[:, places].max(axis=1))
         missing = self._weights * (1.0 - self._anywhere)
         return np.array(
             [
@@ -99,6 +105,7 @@ class Features:
                 self._alike[0].max(initial=-1.0),
                 self.kind[place],
                 self.kind.max(initial=0.0),
+                *of_quoted(self._question, lacking[self._nouns], places, self._index),
                 np.log(max(passages, _USUAL_PASSAGES) / _USUAL_PASSAGES),
             ]
         )

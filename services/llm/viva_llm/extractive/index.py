@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 
 import bm25s
 import numpy as np
@@ -91,6 +92,10 @@ class LectureIndex:
             around[:-1], around[-1] = paired, paired[-1]
             np.maximum(around[1:], paired, out=around[1:])
         return np.stack([own, around])
+
+    def tokens_alike(self, text: str, places: Sequence[int]) -> np.ndarray:
+        """(tokens,) -1..1: how near each token of the text is to the nearest one in these passages, in context."""
+        return self.language.sentences.likeness(text, [self.passages[place].text for place in places])
 
     def informing(self, place: int) -> bool:
         """Whether a passage has words that tell what it is about, rather than greet."""

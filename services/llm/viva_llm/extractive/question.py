@@ -13,12 +13,14 @@ _GENERIC_WEIGHT = 0.25
 
 
 class Wanted(Enum):
-    """The kind of thing that answers: it moves passages that have it to the front."""
+    """The kind of thing that answers: passages that have it move to the front, where that can be told."""
 
     ANYTHING = "anything"
     TIME = "time"
     NUMBER = "number"
     REASON = "reason"
+    PLACE = "place"
+    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Question:
     wanted: Wanted
     measure: str | None
     """Where a number is wanted, what it measures: a name of `WordClasses.units`."""
+    counted: str | None
+    """Of what it asks how many there are."""
     overview: bool
     leans_back: bool = False
     """It points at something said before, opens like a continuation, or has no words of its own."""
@@ -73,6 +77,7 @@ _NUMBER_QUESTION = re.compile(
     rf"{_MEASURE.pattern}"
     r"|\bwhat (number|percentage|fraction|share|temperature|size|speed|price)\b"
 )
+_COUNTED = re.compile(r"\bhow many (?:of |more |different )?(\w+)")
 _MEASURES = (
     ("duration", re.compile(r"\bhow (long|old|much time|soon)\b|\b(age|duration)\b")),
     ("temperature", re.compile(r"\bhow (hot|cold|warm)\b|\btemperature\b")),
@@ -108,6 +113,7 @@ _ASKS_MORE = re.compile(
     r"\b((who|what|where|anything|anyone|something) else|(tell|say|hear|know) (me |us )?(some )?more|go on|continue"
     r"|keep going|what (happened |comes |came |happens )?(next|then|after)|more about)\b"
 )
+_WANTED_BY = {"where": Wanted.PLACE, "who": Wanted.PERSON, "whose": Wanted.PERSON}
 _CONTINUES = re.compile(r"^(and|but|so|then|also)\b|\b(what|how) about\b")
 
 
@@ -122,6 +128,7 @@ def parse_question(text: str, language: Language) -> Question:
     classes = language.classes
     own = [term for term in terms if term.word not in classes.overview]
     whole = len(own) < len(terms) or bool(_OVERVIEW_QUESTION.search(plain))
+    counted = _COUNTED.search(plain)
     asks_more = bool(_ASKS_MORE.search(plain))
     points_back = not classes.pointing.isdisjoint(words)
     return Question(
@@ -130,6 +137,7 @@ def parse_question(text: str, language: Language) -> Question:
         terms=tuple(terms),
         wanted=wanted,
         measure=_measure(plain) if wanted is Wanted.NUMBER else None,
+        counted=counted[1] if counted and counted[1] not in classes.function | classes.frame else None,
         overview=whole and not own,
         leans_back=asks_more or points_back or not terms or bool(_CONTINUES.search(plain)),
         points_back=points_back,
@@ -143,7 +151,9 @@ def _wanted(words: list[str], plain: str, classes: WordClasses) -> Wanted:
         return Wanted.TIME
     if _NUMBER_QUESTION.search(plain) or _measure(plain):
         return Wanted.NUMBER
-    return Wanted.REASON if _REASON_QUESTION.search(plain) else Wanted.ANYTHING
+    if _REASON_QUESTION.search(plain):
+        return Wanted.REASON
+    return _WANTED_BY.get(asking, Wanted.ANYTHING)
 
 
 def _measure(plain: str) -> str | None:

@@ -8,6 +8,7 @@ from viva_llm.extractive.question import Question, Term
 from viva_llm.extractive.weights import Weights
 
 _MOST_QUOTED = 3
+_SURE_ENOUGH = 0.97  # that one of the quoted passages is the right one
 _OPENING_PASSAGES = 3
 
 
@@ -18,7 +19,7 @@ class Findings:
         self, question: Question, terms: tuple[Term, ...], index: LectureIndex, weights: Weights
     ) -> None:
         self._features = Features(question, terms, index)
-        self._weights = weights
+        self._index, self._weights = index, weights
         self.kind = self._features.kind
         """(passages,) 0..1: whether a passage has the kind of thing that is asked for."""
         self.coverage = self._features.coverage
@@ -31,15 +32,15 @@ class Findings:
         return self._features.following(cited, context) @ self._weights.following
 
     def covered(self, candidates: np.ndarray) -> float:
-        """The log-odds that the best of the candidates, a mask of the passages, answers the question."""
+        """The log-odds that the best of the candidates, a mask of the passages, answer the question."""
         if not candidates.any():
             return -np.inf
-        best = int(np.argmax(np.where(candidates, self.scores, -np.inf)))
-        features = self._features.covering(best, int(candidates.sum()))
+        places = choose(np.where(candidates, self.scores, -np.inf), self._index)
+        features = self._features.covering(places, int(candidates.sum()))
         return float(features @ self._weights.covering) + self._weights.intercept
 
 
-def choose(scores: np.ndarray, index: LectureIndex, *, sure_enough: float) -> list[int]:
+def choose(scores: np.ndarray, index: LectureIndex, *, sure_enough: float = _SURE_ENOUGH) -> list[int]:
     """One to three places, the best first, and what its sentence runs on into.
 
     As many as it takes for one of them to be right with a likelihood of `sure_enough`; `scores` are log-odds.

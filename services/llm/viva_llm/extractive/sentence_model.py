@@ -64,17 +64,36 @@ class SentenceModel:
                 self._known.popitem(last=False)
         return np.array([found[text] for text in texts], np.float32).reshape(len(texts), WIDTH)
 
+    def likeness(self, text: str, others: Sequence[str]) -> np.ndarray:
+        """(tokens,) -1..1: how near each token of the text is to the nearest of the other texts, in their contexts.
+
+        Not kept: it takes as long as it does to encode them all.
+        """
+        states = self._states([text, *others])
+        own, *rest = (_unit(tokens[1:-1]) for tokens in states)  # without [CLS] and [SEP]
+        there = np.concatenate(rest) if rest else own[:0]
+        return (own @ there.T).max(axis=1, initial=-1.0)
+
     def _encode(self, texts: Sequence[str]) -> np.ndarray:
-        """The mean over the tokens of each text, as the model was trained; neighbours in length share a batch."""
+        """The mean over the tokens of each text, as the model was trained."""
+        vectors = [states.mean(axis=0) for states in self._states(texts)]
+        return _unit(np.array(vectors, np.float32).reshape(len(texts), WIDTH))
+
+    def _states(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """What the network makes of the tokens of each text, (tokens, WIDTH); neighbours in length share a batch."""
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        vectors = np.zeros((len(texts), WIDTH), np.float32)
+        states = [np.empty(0)] * len(texts)
         by_length = sorted(range(len(tokens)), key=lambda at: len(tokens[at]))
         for first in range(0, len(by_length), _BATCH):
             batch = by_length[first : first + _BATCH]
             hidden = np.array(self._encoder.forward_batch([tokens[at] for at in batch]).last_hidden_state)
             for row, at in enumerate(batch):
-                vectors[at] = hidden[row, : len(tokens[at])].mean(axis=0)
-        return vectors / np.maximum(1e-6, np.linalg.norm(vectors, axis=1, keepdims=True))
+                states[at] = hidden[row, : len(tokens[at])]
+        return states
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.maximum(1e-6, np.linalg.norm(vectors, axis=-1, keepdims=True))
 
 
 def _folder() -> Path:

@@ -1,11 +1,13 @@
 """Classes of English words, read from data/word_classes.toml."""
 
 import tomllib
+from collections.abc import Container
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from itertools import pairwise
 
 _UNIT_WITHIN = 3  # words after a number: "eight light minutes"
+_COUNT_WITHIN = 4  # "seven of the large stone bridges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,13 @@ class WordClasses:
             if word in units and (measure == "share" or not self.number.isdisjoint(counted)):
                 return 1.0
         return 0.5 * self.numbers(words)
+
+    def counts(self, words: list[str], things: Container[str]) -> bool:
+        """Whether a number stands before one of the things, with a word or two between them at most."""
+        return any(
+            word in things and not self.number.isdisjoint(words[max(0, at - _COUNT_WITHIN) : at])
+            for at, word in enumerate(words)
+        )
 
     def _begins_year(self, first: str, second: str) -> bool:
         return (first in self.year_head and second in self.year_tail) or (first, second) == (
