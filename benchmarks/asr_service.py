@@ -47,10 +47,10 @@ class AsrService:
 
 
 @contextlib.contextmanager
-def running(engine: str) -> Iterator[AsrService]:
-    """Starts the service with `engine` on a free port, and stops it. Raises NotStarted."""
+def running(engine: str, **variables: str) -> Iterator[AsrService]:
+    """Starts the service with `engine` and other VIVA_ variables on a free port, and stops it. Raises NotStarted."""
     port = free_ports(1)[0]
-    environ = os.environ | {"VIVA_ASR_ENGINE": engine, "VIVA_PORT": str(port), "VIVA_LOG_FORMAT": "json"}
+    environ = os.environ | {"VIVA_ASR_ENGINE": engine, "VIVA_PORT": str(port), "VIVA_LOG_FORMAT": "json"} | variables
     with tempfile.TemporaryFile("w+b") as log:
         process = subprocess.Popen([sys.executable, "-m", "viva_asr"], env=environ, stdout=log, stderr=log)
         try:
