@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from viva_llm.engines.openai_errors import error_of, failure_of
+from viva_llm.engines.openai_errors import error_of, failure_of, failure_of_call
 from viva_llm.failure import Reason
 
 TOO_LONG = {
@@ -55,6 +55,18 @@ def test_status_without_a_body_has_a_reason(status, reason):
     failure = failure_of(status, {})
     assert failure.reason is reason
     assert failure.said
+
+
+def test_what_llama_cpp_python_calls_a_failure_of_its_own_is_told_apart():
+    """It answers 500 to a body that it does not take and to embeddings that it does not make; a real 500 stays one."""
+    said = {
+        "2 validation errors:\n  {'type': 'literal_error'}": Reason.CLIENT_FAULT,
+        "llama_decode returned -3": Reason.SERVER_ERROR,
+    }
+    for message, reason in said.items():
+        assert failure_of(500, {"message": message, "type": "internal_server_error"}).reason is reason
+    no_embeddings = {"message": "Llama model must be created with embedding=True to call this method"}
+    assert failure_of_call(500, no_embeddings).reason is Reason.NOT_SUPPORTED
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"x"', b"{}", b'{"error":null}', b'{"error":{"code":["x"]}}'])

@@ -14,6 +14,9 @@ _CONTEXT_WORDS = re.compile(
     r"|max_tokens must be at least 1",
     re.IGNORECASE,
 )
+# llama-cpp-python says 500 to a body that it does not take, like one with audio.
+_INVALID_WORDS = re.compile(r"\d+ validation errors?\b")
+_NO_ENDPOINT_WORDS = re.compile(r"does not support|must be created with embedding=True")
 
 
 def error_of(body: bytes) -> dict:
@@ -49,6 +52,8 @@ def failure_of(status: int, error: dict, retry_after: str | None = None) -> Fail
         return Failure(Reason.REFUSED, f"it refused our key (HTTP {status}); check VIVA_LLM_API_KEY")
     if status == 404:
         return Failure(Reason.REFUSED, "it knows no such address or model (HTTP 404); check its entry in the list")
+    if status == 500 and _INVALID_WORDS.match(str(error.get("message") or "")):
+        return Failure(Reason.CLIENT_FAULT, "it refused the request as invalid (HTTP 500)")
     if status < 500:
         return Failure(Reason.REFUSED, f"it did not accept the request (HTTP {status})")
     return Failure(Reason.SERVER_ERROR, f"it failed (HTTP {status})")
@@ -58,7 +63,7 @@ def failure_of_call(status: int, error: dict, retry_after: str | None = None) ->
     """The failure of an endpoint that not every server has: "not here" is told apart from "no such model"."""
     message = str(error.get("message") or "")
     about_model = error.get("param") == "model" or "does not exist" in message
-    if (status in (404, 405, 501) and not about_model) or "does not support" in message:
+    if (status in (404, 405, 501) and not about_model) or _NO_ENDPOINT_WORDS.search(message):
         return Failure(Reason.NOT_SUPPORTED, "it has no such endpoint")
     return failure_of(status, error, retry_after)
 
