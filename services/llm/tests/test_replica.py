@@ -25,6 +25,7 @@ class Server:
         self.says: Load | Exception | None = Load(3, 1, 0.5, 10, 5)
         self.models: tuple[ServedModel, ...] = ()
         self.times_asked = 0
+        self.probes = 0
 
     async def load(self) -> Load | None:
         """What it was told to say."""
@@ -35,6 +36,7 @@ class Server:
 
     async def probe(self) -> tuple[ServedModel, ...]:
         """Its models."""
+        self.probes += 1
         return self.models
 
 
@@ -91,6 +93,19 @@ async def test_server_without_metrics_is_seldom_asked(replica, clock):
     replica.engine.says = Load(1, 0, 0.0, 0, 0)
     await replica.read_load(1)
     assert replica.busy == 1
+
+
+async def test_server_without_metrics_is_not_probed_while_it_answers(replica):
+    """A server that does one thing at a time is not asked for its models in the middle of an answer of ours; one that
+    tells its load is, since it may hang."""
+    release = replica.take()
+    for number, (said, probes) in enumerate([(Load(1, 0, 0.0, 0, 0), 1), (None, 1), (None, 2)]):
+        replica.engine.says = said
+        await replica.read_load(1)
+        if number == 2:
+            release()
+        await replica.probe(1, learns_model=False)
+        assert replica.engine.probes == probes
 
 
 async def test_model_is_learned_when_none_is_named(replica):

@@ -211,6 +211,7 @@ async def test_hanging_replica_costs_one_question_its_deadline(serve, replicas, 
 
 async def test_question_does_not_wait_for_a_process_that_hangs(serve, replicas, model_server, second_server):
     """When a server stops answering its probes, those who wait for its first token are answered by the other."""
+    model_server.metrics = second_server.metrics = b"vllm:num_requests_running 0.0\n"
     client = await serve(routes_file=replicas, probe_interval_s=0.05, probe_timeout_s=0.5, load_interval_s=60)
     first, second = await first_of("k", client, model_server, second_server)
     first.it_hangs()

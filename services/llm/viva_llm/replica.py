@@ -49,6 +49,7 @@ class Replica:
         self._load_lasts_s = load_lasts_s
         self._load_read_at = 0.0
         self._ask_load_at = 0.0
+        self._has_no_load = False
         self._clock = clock
         self._log = structlog.get_logger()
 
@@ -100,7 +101,13 @@ class Replica:
         return self.models[0].name
 
     async def probe(self, timeout_s: float, *, learns_model: bool) -> None:
-        """Asks whether it could serve, and notes the answer. `learns_model`: it is of no use without a list."""
+        """Asks whether it could serve, and notes the answer. `learns_model`: it is of no use without a list.
+
+        A server without vLLM's metrics is left alone while it answers us: one that does one thing at a time, as
+        llama-cpp-python's does, would let the probe wait, or break the answer off for its sake.
+        """
+        if self.in_flight and self._has_no_load:
+            return
         before = self.health.serving
         try:
             async with asyncio.timeout(timeout_s):
@@ -137,7 +144,7 @@ class Replica:
             return
         finally:
             self.reading_load = False
-        self.load, self._load_read_at = load, self._clock()
+        self.load, self._load_read_at, self._has_no_load = load, self._clock(), load is None
         if load is None:
             self._ask_load_at = self._clock() + _ASK_AGAIN_S
 
