@@ -9,8 +9,9 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 EXTENSION = "viva.connection"
 """Where the app finds the WebSocketProtocol that it talks through: in the scope's `extensions`."""
 
-# A peer that sent too much gets so long to read why, before the connection is closed under what it still sends.
+# A peer that sends too much may go on for so long before it reads why, and is taken to have read it after such a quiet.
 LINGER_S = 5.0
+QUIET_S = 0.5
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -18,6 +19,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     on_shutdown: Callable[[], None] | None = None
     """Called when the server begins to stop: the app then closes with 1012 itself, within the time to drain."""
+
+    _gives_up_at: float | None = None
 
     def drop(self) -> None:
         """Ends the connection at once and throws away what was not sent: for a peer that does not read."""
@@ -41,8 +44,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
         self.transport.abort()
 
+    def data_received(self, data: bytes) -> None:
+        """Takes what the peer sends; what still comes of a message that was refused is thrown away."""
+        if self._gives_up_at is None:
+            super().data_received(data)
+        else:
+            self._linger()
+
     def handle_parser_exception(self) -> None:
-        """Says what was wrong (1009: a frame over the limit) and reads on for a while.
+        """Says what was wrong (1009: a message over the limit), and closes once the peer has stopped sending.
 
         Closing a socket that has unread data resets it, and the peer would see that rather than the reason.
         """
@@ -56,4 +66,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(LINGER_S, self.transport.abort)
+        self._gives_up_at = self.loop.time() + LINGER_S
+        self._linger()
+
+    def _linger(self) -> None:
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        left_s = max(0.0, self._gives_up_at - self.loop.time())
+        self.close_timer = self.loop.call_later(min(QUIET_S, left_s), self.transport.close)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import gc
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,6 +138,15 @@ async def _transcript(lecture_id: str) -> Transcript:
     if lecture_id != "lec_1":
         raise NotFound("There is no such lecture.")
     return Transcript("lec_1", None, "ready", 12.0, 12.0, SEGMENTS)
+
+
+@pytest.fixture(autouse=True)
+def _collector_as_it_was() -> Iterator[None]:
+    """A server sets the garbage collector of its process, which here is the tests'."""
+    threshold = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*threshold)
 
 
 @pytest.fixture

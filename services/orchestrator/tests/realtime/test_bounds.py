@@ -92,6 +92,7 @@ async def test_a_slow_reader_is_dropped_and_others_do_not_notice(start, servers)
 
     assert (await other.asks())["status"] == "completed"
     await _counted(replica, "dropped")
+    slow.socket.transport.abort()
 
 
 async def test_who_reads_nothing_for_long_is_dropped(start, servers):
@@ -104,6 +105,7 @@ async def test_who_reads_nothing_for_long_is_dropped(start, servers):
     await slow.send("response.create")
 
     await _counted(replica, "dropped")
+    slow.socket.transport.abort()
 
 
 async def test_too_many_connections_are_refused_with_503(start):
@@ -152,6 +154,7 @@ async def test_idle_connections_are_pinged(start):
     gone.socket.transport.pause_reading()
 
     await _counted(replica, "vanished")
+    gone.socket.transport.abort()
 
 
 async def test_nothing_is_compressed(replica):
