@@ -251,7 +251,7 @@ class Dialogue:
         item = self._conversation.get(event.item_id)
         reply = self._response.reply if self._response is not None else None
         if reply is not None and reply.item is not None and reply.item.id == event.item_id:
-            reply.stopped_ms = event.audio_end_ms  # the rest of it is not going to be heard either
+            reply.stopped_at(event.audio_end_ms)
         elif item is not None and (shorter := cut(item, event.audio_end_ms)) is not item:
             self._conversation.replace(shorter)
             if item.turn_id is not None:

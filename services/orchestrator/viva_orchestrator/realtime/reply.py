@@ -54,7 +54,7 @@ class Reply:
     item: Item | None = None  # once the answer has begun
     text: str = ""
     spoken: list[Spoken] = field(default_factory=list)
-    stopped_ms: int | None = None  # where the client stopped playing, if it said so before the end
+    stopped_ms: int | None = None  # where the client stopped playing, if it said so meanwhile
 
     def create(self) -> list[out.Event]:
         """The response's first event; nothing when it was sent already."""
@@ -110,6 +110,13 @@ class Reply:
             return []
         details = {"type": "cancelled", "reason": reason}
         return [out.response_done(self._response("cancelled", details=details))]
+
+    def stopped_at(self, end_ms: int) -> None:
+        """The client stopped playing there: the rest is not going to be heard either, nor what was settled by now."""
+        self.stopped_ms = end_ms
+        if self.ended and self.item is not None:
+            self.item = cut(self.item, end_ms)
+            self.conversation.replace(self.item)
 
     # -- the item -------------------------------------------------------------------------------------------------
 
