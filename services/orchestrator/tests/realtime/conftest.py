@@ -153,7 +153,12 @@ def _collector_as_it_was() -> Iterator[None]:
 async def start(servers, redis_url, tmp_path) -> AsyncIterator[Callable[..., Awaitable[Running]]]:
     """Starts a replica with some settings; all of a test share one Redis."""
     urls = {f"{stage}_url": servers.url for stage in ("asr", "llm", "tts")}
-    fixed = urls | {"redis_url": redis_url, "object_store_url": str(tmp_path), "transcribe_workers": 0, "port": 0}
+    fixed = urls | {
+        "redis_url": redis_url,
+        "object_store_url": str(tmp_path),
+        "transcribe_workers": 0,
+        "port": 0,
+    }
     async with AsyncExitStack() as stack:
 
         async def start(**settings: Any) -> Running:

@@ -41,10 +41,19 @@ async def test_what_means_nothing_is_said_and_the_conversation_goes_on(caller, m
     "event",
     [
         {"type": "session.update"},
-        {"type": "session.update", "session": {"audio": None, "tools": "x", "tool_choice": {"type": "function"}}},
-        {"type": "session.update", "session": {"audio": {"input": 5, "output": {"voice": 7, "speed": "fast"}}}},
+        {
+            "type": "session.update",
+            "session": {"audio": None, "tools": "x", "tool_choice": {"type": "function"}},
+        },
+        {
+            "type": "session.update",
+            "session": {"audio": {"input": 5, "output": {"voice": 7, "speed": "fast"}}},
+        },
         {"type": "conversation.item.create"},
-        {"type": "conversation.item.create", "item": {"id": 5, "role": "nobody", "content": [5, {"type": 7}]}},
+        {
+            "type": "conversation.item.create",
+            "item": {"id": 5, "role": "nobody", "content": [5, {"type": 7}]},
+        },
         {"type": "conversation.item.truncate", "item_id": "x", "audio_end_ms": "soon"},
         {"type": "response.create", "response": []},
         {"type": "input_audio_buffer.append"},
@@ -52,7 +61,9 @@ async def test_what_means_nothing_is_said_and_the_conversation_goes_on(caller, m
 )
 async def test_odd_fields_break_nothing(caller, event):
     """Whatever is in them, the connection lives."""
-    await caller.send(**({"kind": event["type"]} | {name: value for name, value in event.items() if name != "type"}))
+    await caller.send(
+        **({"kind": event["type"]} | {name: value for name, value in event.items() if name != "type"})
+    )
 
     await caller.says("who made the first circuit")
     await caller.send("conversation.item.retrieve", item_id="nobody")

@@ -12,7 +12,12 @@ FIRST_MS = 15 * 10
 async def make(caller, role: str, text: str, **event) -> dict:
     """Creates an item; returns the event that says that it was added."""
     kind = "output_text" if role == "assistant" else "input_text"
-    item = {"type": "message", "role": role, "content": [{"type": kind, "text": text}], **event.pop("item", {})}
+    item = {
+        "type": "message",
+        "role": role,
+        "content": [{"type": kind, "text": text}],
+        **event.pop("item", {}),
+    }
     await caller.send("conversation.item.create", item=item, **event)
     added = await caller.until("conversation.item.added")
     await caller.until("conversation.item.done")

@@ -17,7 +17,9 @@ from viva_orchestrator.realtime.items import Item, Part, new_item_id
 class InvalidEvent(InvalidRequest):
     """An event that means nothing; `event_id` is the client's, where it gave one."""
 
-    def __init__(self, message: str, *, code: str, param: str | None = None, event_id: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str, param: str | None = None, event_id: str | None = None
+    ) -> None:
         super().__init__(message, code=code, param=param)
         self.event_id = event_id
 
@@ -140,7 +142,10 @@ def _append_audio(fields: Fields) -> AppendAudio:
         return AppendAudio(base64.b64decode(fields.get("audio") or "", validate=True))
     except (binascii.Error, TypeError, ValueError):
         raise InvalidEvent(
-            "The audio is not base64.", code="invalid_audio", param="audio", event_id=_text(fields, "event_id")
+            "The audio is not base64.",
+            code="invalid_audio",
+            param="audio",
+            event_id=_text(fields, "event_id"),
         ) from None
 
 

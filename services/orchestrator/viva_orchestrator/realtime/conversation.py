@@ -171,6 +171,10 @@ def items_of(turns: Sequence[PastTurn]) -> list[Item]:
         status = "incomplete" if turn.interrupted else "completed"
         answer = Answer(turn.raw_answer, turn.lecture_id, (), (), turn.degraded, turn.asked_at)
         part = Part("output_text", turn.answer, turn.citations)
-        items.append(Item(f"item_{name}_q", "user", (Part("input_text", turn.question),), turn_id=turn.turn_id))
-        items.append(Item(f"item_{name}_a", "assistant", (part,), status, turn_id=turn.turn_id, answer=answer))
+        items.append(
+            Item(f"item_{name}_q", "user", (Part("input_text", turn.question),), turn_id=turn.turn_id)
+        )
+        items.append(
+            Item(f"item_{name}_a", "assistant", (part,), status, turn_id=turn.turn_id, answer=answer)
+        )
     return items

@@ -214,7 +214,9 @@ class Dialogue:
         if (wav := self._listener.take()) is None:
             return False
         if self._transcribing.full:
-            raise Conflict("What was said before is still being transcribed.", code="transcription_in_progress")
+            raise Conflict(
+                "What was said before is still being transcribed.", code="transcription_in_progress"
+            )
         item = Item(item_id, "user", (Part("input_audio"),), "in_progress")
         before = self._conversation.last_id
         self._conversation.add(item)
@@ -271,7 +273,8 @@ class Dialogue:
         wanted = self._wanted(options)
         if self._response is not None and wanted.in_conversation:
             raise Conflict(
-                "Conversation already has an active response.", code="conversation_already_has_active_response"
+                "Conversation already has an active response.",
+                code="conversation_already_has_active_response",
             )
         turn_id = f"turn_{secrets.token_hex(12)}"
         reply = Reply(wanted, self._conversation, f"conv_{self._session_id}", turn_id)
@@ -303,7 +306,11 @@ class Dialogue:
     def _question(self, options: dict[str, Any], wanted: Wanted, turn_id: str) -> Question:
         """What is to be answered, and what was said before. Raises InvalidRequest when nothing was, or too much."""
         given = options.get("input")
-        items = [asked.client_item(item) for item in given if isinstance(item, dict)] if isinstance(given, list) else []
+        items = (
+            [asked.client_item(item) for item in given if isinstance(item, dict)]
+            if isinstance(given, list)
+            else []
+        )
         items = [item for item in items if item.role == "user"] or self._conversation.question()
         hearing = self._transcribing.words(items)
         text = " ".join(item.text for item in items if item.text)
@@ -346,7 +353,9 @@ class Dialogue:
         reply = response.reply
         if reply.stopped_ms is not None and reply.item is not None:
             item = reply.item
-            change = asyncio.create_task(self._change_history(reply.turn_id, lambda turn: _as_heard(turn, item)))
+            change = asyncio.create_task(
+                self._change_history(reply.turn_id, lambda turn: _as_heard(turn, item))
+            )
             self._changes.add(change)
             change.add_done_callback(self._changes.discard)
         self._idle()

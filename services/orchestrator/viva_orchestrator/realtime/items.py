@@ -91,7 +91,13 @@ class Item:
 def annotations(citations: tuple[Citation, ...]) -> list[dict[str, Any]]:
     """Citations as annotations of a content part; times in seconds of the recording."""
     return [
-        {"type": "lecture_citation", "lecture_id": c.lecture_id, "start": c.start, "end": c.end, "text": c.text}
+        {
+            "type": "lecture_citation",
+            "lecture_id": c.lecture_id,
+            "start": c.start,
+            "end": c.end,
+            "text": c.text,
+        }
         for c in citations
     ]
 
@@ -99,7 +105,8 @@ def annotations(citations: tuple[Citation, ...]) -> list[dict[str, Any]]:
 def kept_item(data: dict[str, Any]) -> Item:
     """The item that was written with orjson.dumps(item)."""
     parts = tuple(
-        Part(part["type"], part["words"], tuple(Citation(**c) for c in part["citations"])) for part in data["parts"]
+        Part(part["type"], part["words"], tuple(Citation(**c) for c in part["citations"]))
+        for part in data["parts"]
     )
     answer = data["answer"]
     if answer is not None:

@@ -92,7 +92,11 @@ class Reply:
         begun = self.create()
         kind = error.type if isinstance(error, VivaError) else "server_error"
         details = {"type": "failed", "error": {"type": kind, "code": error.code, "message": error.message}}
-        return [*begun, *self.break_off(written), out.response_done(self._response("failed", details=details))]
+        return [
+            *begun,
+            *self.break_off(written),
+            out.response_done(self._response("failed", details=details)),
+        ]
 
     def break_off(self, written: Written) -> list[out.Event]:
         """The item ends where what was sent of it ends: the audio, or the text where nothing is spoken."""

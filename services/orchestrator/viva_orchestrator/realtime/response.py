@@ -88,7 +88,9 @@ class Response:
         except Exception:
             structlog.get_logger().exception("response failed", turn_id=self.question.turn_id)
             if not self.reply.ended:
-                self._outgoing.put(self.reply.fail(VivaError("Something went wrong on our side."), self._written))
+                self._outgoing.put(
+                    self.reply.fail(VivaError("Something went wrong on our side."), self._written)
+                )
         self._end()
 
     def _end(self) -> None:

@@ -67,7 +67,9 @@ class Conversations:
         asked = fields.get(_CONFIGURATION.encode())
         running_until = float(fields.get(_RUNNING.encode(), 0))
         # Items that the order does not have were added by two replicas at once.
-        return Kept(orjson.loads(asked) if asked else None, (*known, *items.values()), running_until > time.time())
+        return Kept(
+            orjson.loads(asked) if asked else None, (*known, *items.values()), running_until > time.time()
+        )
 
     async def answered(self, session_id: str) -> tuple[Item, ...]:
         """The items once the turn that is being answered has ended, or its time is over."""

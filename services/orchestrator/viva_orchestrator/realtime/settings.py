@@ -33,5 +33,7 @@ class RealtimeSettings(BaseModel):
         500, ge=2, description="Items that a Realtime conversation holds; the oldest go first"
     )
     realtime_max_characters: int = Field(
-        400_000, ge=1000, description="Characters that a Realtime conversation holds; the oldest items go first"
+        400_000,
+        ge=1000,
+        description="Characters that a Realtime conversation holds; the oldest items go first",
     )

@@ -17,7 +17,6 @@ from viva_orchestrator.stages import Stages
 AT_ONCE = 4
 
 
-
 class Transcribing:
     """The transcriptions of one connection that are under way."""
 
@@ -43,7 +42,9 @@ class Transcribing:
         waits = [self._under_way.get(item.id) for item in items]
         if not any(waits):
             return None
-        return asyncio.create_task(_joined([wait or item.text for wait, item in zip(waits, items, strict=True)]))
+        return asyncio.create_task(
+            _joined([wait or item.text for wait, item in zip(waits, items, strict=True)])
+        )
 
     def close(self) -> None:
         """Gives up what is under way."""
@@ -75,5 +76,3 @@ class Transcribing:
 async def _joined(parts: Sequence[asyncio.Task[str] | str]) -> str:
     words = [part if isinstance(part, str) else await asyncio.shield(part) for part in parts]
     return " ".join(filter(None, words))
-
-
