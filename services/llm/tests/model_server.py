@@ -152,6 +152,16 @@ class ModelServer:
 
         self._reply = reply
 
+    def then(self, change: Callable[[], None]) -> None:
+        """After the next request it does what `change` says."""
+        now = self._reply
+
+        async def reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            change()
+            await now(reader, writer)
+
+        self._reply = reply
+
     async def _nothing(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(_whole(500, b"{}", ""))
 

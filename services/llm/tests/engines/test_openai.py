@@ -5,9 +5,9 @@ import asyncio
 import aiohttp
 import pytest
 
-from viva_llm.chat import Chat, Message
+from viva_llm.chat import Chat, Message, Sampling
 from viva_llm.engines.openai import OpenAIEngine, _as_failure
-from viva_llm.failure import Failure
+from viva_llm.failure import Failure, Reason
 from viva_llm.settings import LLMSettings
 
 from ..model_server import text_event
@@ -37,6 +37,24 @@ async def test_trouble_is_not_taken_for_a_server_without_metrics(engine, model_s
     model_server.metrics_status = status
     with pytest.raises(Failure):
         await engine.load()
+
+
+async def test_reason_of_an_empty_stream_is_asked_for(engine, model_server):
+    """A server that gives it only to who asks for no stream is asked so, for one token at most; one that has none is
+    at fault."""
+    refusal = {"error": {"message": "too long", "code": "context_length_exceeded"}}
+    model_server.it_sends()
+    model_server.then(lambda: model_server.it_fails(400, refusal))
+    with pytest.raises(Failure) as caught:
+        await anext(engine.stream(Chat(QUESTION.messages, Sampling(max_completion_tokens=9)), "m"))
+    assert caught.value.reason is Reason.CONTEXT_TOO_LONG
+    asked = [{name: request.get(name) for name in ("stream", "max_tokens")} for request in model_server.requests]
+    assert asked == [{"stream": True, "max_tokens": None}, {"stream": False, "max_tokens": 1}]
+    assert model_server.requests[0]["messages"] == model_server.requests[1]["messages"]
+    model_server.it_sends()
+    with pytest.raises(Failure) as caught:
+        await anext(engine.stream(QUESTION, "m"))
+    assert caught.value.reason is Reason.BAD_STREAM
 
 
 async def test_connection_is_kept_for_the_next_question(engine, model_server):

@@ -80,12 +80,28 @@ class OpenAIEngine:
             while not reader.done and (chunk := await content.readany()):
                 for delta in reader.feed(chunk):
                     yield delta
+            if not content.total_bytes:
+                raise await self._why_nothing_came(path, body)
             await _read_tail(content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _as_failure(error, "read") from error
         finally:
             # A connection whose body was read to its end is already back in the pool; any other is closed by this.
             response.close()
+
+    async def _why_nothing_came(self, path: str, body: bytes) -> Failure:
+        """llama-cpp-python ends a stream that it refuses without a word; its reason gets only who asks for no stream."""
+        plain = orjson.loads(body) | {"stream": False, "max_tokens": 1}
+        for name in ("stream_options", "max_completion_tokens"):
+            plain.pop(name, None)
+        response = await self._post(self._url + path, orjson.dumps(plain), "application/json")
+        try:
+            if response.status != 200:
+                error = error_of(await response.content.read(_MAX_ERROR_BYTES))
+                return failure_of(response.status, error, response.headers.get("Retry-After"))
+        finally:
+            response.close()
+        return Failure(Reason.BAD_STREAM, "its stream had nothing in it")
 
     async def call(self, path: str, body: dict) -> dict:
         """Posts to another endpoint; paths that begin with "../" are beside /v1 rather than below it."""
