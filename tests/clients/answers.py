@@ -1,5 +1,7 @@
 """What the clients ask, and what is a right answer."""
 
+from difflib import SequenceMatcher
+
 from viva.client import VivaClient
 
 QUESTION = "Who made the first integrated circuit?"
@@ -19,6 +21,12 @@ def words(text: str) -> list[str]:
 
 
 SLOW_WORDS = words(SLOW_ANSWER.replace("[1]", ""))
+
+
+def understood(transcript: str, said: str) -> bool:
+    """Whether most of the words are those that were said, in their order: recognisers are wrong about some."""
+    blocks = SequenceMatcher(None, words(said), words(transcript), autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) >= 0.6 * max(len(words(said)), len(words(transcript)))
 
 
 def says_the_year(answer: str) -> bool:

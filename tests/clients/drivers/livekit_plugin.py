@@ -12,7 +12,7 @@ from livekit import rtc
 from livekit.agents import Agent, AgentSession, llm
 from livekit.agents.voice import io
 from livekit.plugins.openai.realtime import RealtimeModel
-from report import RATE_HZ, chunks, main, microphone, say, sound, told_to_go_on
+from report import PLAYED_S, RATE_HZ, chunks, main, microphone, say, sound, told_to_go_on
 
 Session = object
 
@@ -117,10 +117,12 @@ async def reconnected(url: str, first: str, second: str) -> None:
         await session.update_chat_ctx(asked(session, first))
         await read(await session.generate_reply())
         await say_context(session)
+        context = asked(session, second)
         say("ready")
         await told_to_go_on()
         await back.wait()
-        await session.update_chat_ctx(asked(session, second))
+        # What was replayed may not be confirmed yet: then its items are created a second time.
+        await session.update_chat_ctx(context)
         await read(await session.generate_reply())
         await say_context(session)
 
@@ -183,7 +185,9 @@ class Speaker(io.AudioOutput):
 async def agent(url: str) -> AsyncIterator[tuple[AgentSession, Microphone, Speaker]]:
     """A voice agent as LiveKit's documents show it, without a room: the server detects turns."""
     model = RealtimeModel(api_key="none", base_url=url)
-    session = AgentSession(llm=model, vad=None, turn_handling={"turn_detection": "realtime_llm"})
+    # There is no echo to be cancelled here, and no need to be deaf until the canceller has warmed up.
+    turns = {"turn_detection": "realtime_llm"}
+    session = AgentSession(llm=model, vad=None, turn_handling=turns, aec_warmup_duration=None)
     ears, mouth = Microphone(), Speaker()
     session.input.audio, session.output.audio = ears, mouth
     session.on("user_input_transcribed", lambda event: say("heard", text=event.transcript, final=event.is_final))
@@ -228,6 +232,7 @@ async def interrupted(url: str, question: str, recording: str) -> None:
         answers = Answers(session)
         session.generate_reply(user_input=question)
         await mouth.playing.wait()
+        await asyncio.sleep(PLAYED_S)
         await ears.hear(recording)
         await answers.next()
         await answers.next()

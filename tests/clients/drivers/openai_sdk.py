@@ -124,9 +124,10 @@ async def interrupted(url: str, query: Query, question: str, recording: str, hea
         speaking = asyncio.create_task(talk.speak(recording, silence_s=2.0))
         await talk.until("input_audio_buffer.speech_started")
         await talk.connection.conversation.item.truncate(item_id=item_id, content_index=0, audio_end_ms=heard_ms)
-        await talk.until("conversation.item.truncated")
-        await talk.until("response.done")
         await speaking
+        # The answer that was interrupted is done by now, or later; that to the new question is the one after this.
+        await talk.until("conversation.item.input_audio_transcription.completed")
+        await talk.until("response.done")
 
 
 async def cut_short(url: str, query: Query, question: str, heard_ms: int) -> None:

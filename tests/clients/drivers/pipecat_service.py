@@ -3,6 +3,7 @@
 import asyncio
 
 from pipecat.frames.frames import (
+    BotStoppedSpeakingFrame,
     EndFrame,
     ErrorFrame,
     Frame,
@@ -31,7 +32,7 @@ from pipecat.services.openai.realtime.events import (
 )
 from pipecat.services.openai.realtime.llm import OpenAIRealtimeLLMService
 from pipecat.workers.runner import WorkerRunner
-from report import RATE_HZ, main, microphone, say, sound, told_to_go_on
+from report import PLAYED_S, RATE_HZ, main, microphone, say, sound, told_to_go_on
 
 SHOWN = (
     ErrorFrame,
@@ -67,6 +68,15 @@ class Tap(FrameProcessor):
         """Returns when such a frame has passed."""
         while not isinstance(await self._passed.get(), kind):
             pass
+
+    def forget(self) -> None:
+        """Lets a scenario wait for frames that come from now on."""
+        self._passed = asyncio.Queue()
+
+    async def until_played(self) -> None:
+        """Returns when the answer has passed, and says, as a transport does, that it has been played to its end."""
+        await self.until(LLMFullResponseEndFrame)
+        await self.push_frame(BotStoppedSpeakingFrame(), FrameDirection.UPSTREAM)
 
 
 class Bot:
@@ -149,12 +159,18 @@ async def spoken(url: str, model: str, recording: str, detection: bool) -> None:
 async def interrupted(url: str, model: str, messages: list[dict], recording: str) -> None:
     """A spoken question while the answer to the first is being played."""
     bot = Bot(url, model, True, messages)
+
+    async def understood() -> None:
+        await bot.up.until(TranscriptionFrame)
+        bot.down.forget()  # what is left of the answer that was interrupted
+
     await held(
         bot,
         bot.begin,
         lambda: bot.down.until(TTSAudioRawFrame),
+        lambda: asyncio.sleep(PLAYED_S),
         lambda: bot.speak(recording, silence_s=2.0),
-        lambda: bot.up.until(TranscriptionFrame),
+        understood,
         lambda: bot.down.until(TTSAudioRawFrame),
         lambda: bot.down.until(LLMFullResponseEndFrame),
     )
@@ -172,7 +188,7 @@ async def reconnected(url: str, model: str, messages: list[dict], recording: str
     await held(
         bot,
         bot.begin,
-        lambda: bot.down.until(LLMFullResponseEndFrame),
+        bot.down.until_played,
         lose_and_return,
         lambda: bot.speak(recording, silence_s=2.0),
         lambda: bot.up.until(TranscriptionFrame),

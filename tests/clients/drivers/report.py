@@ -13,6 +13,7 @@ from pathlib import Path
 
 RATE_HZ = 24_000
 CHUNK_BYTES = RATE_HZ // 10 * 2  # 100 ms
+PLAYED_S = 1.5  # of an answer before it is interrupted; clients reckon by the clock how much was heard
 PATIENCE_S = 120.0  # with a busy machine; no test is about speed
 
 
