@@ -90,7 +90,7 @@ class OpenAIEngine:
             response.close()
 
     async def _why_nothing_came(self, path: str, body: bytes) -> Failure:
-        """llama-cpp-python ends a stream that it refuses without a word; its reason gets only who asks for no stream."""
+        """llama-cpp-python ends a stream that it refuses without a word; who asks for none gets a reason."""
         plain = orjson.loads(body) | {"stream": False, "max_tokens": 1}
         for name in ("stream_options", "max_completion_tokens"):
             plain.pop(name, None)
