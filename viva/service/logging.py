@@ -43,6 +43,7 @@ def configure_logging(service: str, settings: ServiceSettings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
     logging.getLogger("uvicorn.error").addFilter(_not_a_startup_traceback)
+    logging.getLogger("uvicorn.error").addFilter(_not_a_websocket)
     for noisy in ("asyncio", "httpx", "aiohttp.access", "bm25s", "faster_whisper"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -58,3 +59,8 @@ def _service_name(service: str):
 def _not_a_startup_traceback(record: logging.LogRecord) -> bool:
     """Starlette reports a failed start as a formatted traceback; it was logged before (app.py)."""
     return not (isinstance(record.msg, str) and record.msg.startswith("Traceback (most recent call last)"))
+
+
+def _not_a_websocket(record: logging.LogRecord) -> bool:
+    """uvicorn logs each WebSocket with its query, in which a session's id may stand: a secret. Ours say it without."""
+    return not (isinstance(record.msg, str) and '"WebSocket %s"' in record.msg)

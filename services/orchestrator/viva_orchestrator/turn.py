@@ -55,7 +55,7 @@ class Question:
     Without `session_id` a session is opened. Without `lecture_id` it is about the session's lecture.
     `audio_format` None means that nothing is spoken. `hearing` is the transcription of spoken words that is already
     under way. `history` is what a transport knows of the questions before this one: a turn of the session that is not
-    in it comes after it.
+    in it comes after it. `begun` is the session of `session_id` when it could not be stored yet.
     """
 
     text: str | None = None
@@ -67,6 +67,7 @@ class Question:
     speed: float = 1.0
     hearing: asyncio.Future[str] | None = None
     history: tuple[PastTurn, ...] = ()
+    begun: Session | None = None
     turn_id: str = field(default_factory=lambda: f"turn_{secrets.token_hex(12)}")
 
 
@@ -199,6 +200,10 @@ class Turn:
             return sessions.begin(self.question.lecture_id)
         try:
             return await sessions.read(session_id, last=self.parts.settings.history_turns)
+        except NotFound:
+            if self.question.begun is None:
+                raise
+            return self.question.begun
         except StageUnavailable:
             if self.question.lecture_id is None:
                 raise  # only the session knows which lecture is meant
@@ -381,7 +386,7 @@ class Turn:
 
     async def commit(self, session: Session, turn: PastTurn) -> bool:
         """Whether the turn is in the history now; without Redis, or once the session was ended, it is not."""
-        begun = session if self.question.session_id is None else None
+        begun = session if self.question.session_id is None else self.question.begun
         try:
             await self.parts.sessions.append(session.session_id, turn, begun=begun)
         except (StageUnavailable, NotFound) as error:

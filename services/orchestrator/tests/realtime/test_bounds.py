@@ -190,6 +190,21 @@ async def test_a_long_conversation_forgets_its_beginning(start):
     assert found == [False, False, True, True, True]
 
 
+async def test_without_redis_questions_are_answered_and_that_is_said(start, own_redis_server):
+    """history_saved is false; once Redis is back the same conversation is kept, with the session."""
+    replica = await start(redis_url=own_redis_server.url)
+    own_redis_server.stop()
+    caller = await replica.call()
+    without = await caller.asks("who made it")
+    own_redis_server.start()
+    again = await caller.asks("and when")
+
+    assert (without["status"], without["viva"]["history_saved"]) == ("completed", False)
+    assert (again["status"], again["viva"]["history_saved"]) == ("completed", True)
+    session = await replica.app.state.sessions.read(caller.seen[0]["session"]["id"])
+    assert [turn.question for turn in session.turns] == ["and when"]
+
+
 async def test_on_sigterm_the_running_turn_ends_and_then_1012(start, servers):
     """An idle connection is closed at once, one that is being answered when it has its answer, whole and committed."""
     replica = await start()

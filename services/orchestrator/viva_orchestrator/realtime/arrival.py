@@ -28,6 +28,7 @@ class Arrival:
     last_item_id: str | None = None
     conversation: Conversation = field(default_factory=Conversation)
     resumed: bool = False
+    stored: bool = True
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Arrival:
@@ -49,8 +50,9 @@ class Arrival:
         if kept is not None and kept.asked is not None:
             configuration = Configuration(kept.asked, settings.voice)
         chosen = self.lecture_id or session.lecture_id
+        unstored = None if self.stored else session
         dialogue = Dialogue(
-            parts, session.session_id, chosen, configuration, self.conversation, outgoing, idle=idle
+            parts, session.session_id, chosen, configuration, self.conversation, outgoing, unstored, idle=idle
         )
         await dialogue.begin()
         if chosen is not None and (self.resumed or not session.turns):
@@ -85,5 +87,6 @@ class Arrival:
         try:
             await parts.sessions.store(session)
         except StageUnavailable as error:
+            self.stored = False  # with its first turn, perhaps
             structlog.get_logger().warning("session not stored", code=error.code)
         return session, None

@@ -26,7 +26,7 @@ from viva_orchestrator.realtime.reply import Reply, Wanted, cut
 from viva_orchestrator.realtime.response import Response
 from viva_orchestrator.realtime.resume import Keeper
 from viva_orchestrator.realtime.transcribing import Transcribing
-from viva_orchestrator.sessions import PastTurn
+from viva_orchestrator.sessions import PastTurn, Session
 from viva_orchestrator.turn import Question
 
 
@@ -44,6 +44,7 @@ class Dialogue:
         configuration: Configuration,
         conversation: Conversation,
         outgoing: Outgoing,
+        unstored: Session | None = None,
         *,
         idle: Callable[[], None],
     ) -> None:
@@ -53,6 +54,7 @@ class Dialogue:
         self._configuration = configuration
         self._conversation = conversation
         self._out = outgoing
+        self._unstored = unstored
         self._idle = idle
         self._keeper = Keeper(parts.conversations, session_id, conversation)
         self._transcribing = Transcribing(parts.stages, conversation, outgoing)
@@ -330,6 +332,7 @@ class Dialogue:
             audio_format="pcm" if wanted.speaks else None,
             speed=wanted.speed,
             history=self._conversation.history(items, self._lecture_id),
+            begun=self._unstored if wanted.in_conversation else None,
             turn_id=turn_id,
         )
 
@@ -351,6 +354,8 @@ class Dialogue:
         self._response = None
         self._keeper.answering(None)
         reply = response.reply
+        if reply.saved:
+            self._unstored = None
         if reply.stopped_ms is not None and reply.item is not None:
             item = reply.item
             change = asyncio.create_task(

@@ -51,6 +51,7 @@ class Reply:
     id: str = field(default_factory=lambda: f"resp_{secrets.token_hex(12)}")
     created: bool = False
     ended: bool = False
+    saved: bool = False  # in the session's history
     item: Item | None = None  # once the answer has begun
     text: str = ""
     spoken: list[Spoken] = field(default_factory=list)
@@ -76,6 +77,7 @@ class Reply:
 
     def complete(self, done: events.Done, written: Written) -> list[out.Event]:
         """The turn is done and committed."""
+        self.saved = done.history_saved
         begun = [*self.create(), *self._begin()]
         self._settle(done.answer, "completed", written)
         told = {

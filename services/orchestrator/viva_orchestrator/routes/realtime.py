@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from urllib.parse import urlsplit
 
 import structlog
@@ -28,14 +30,18 @@ async def realtime(websocket: WebSocket) -> None:
         await websocket.send_denial_response(JSONResponse(refusal.body(), refusal.status, headers))
         return
     structlog.contextvars.clear_contextvars()
+    # Whatever is asked of the stages for this conversation has it in their logs.
+    structlog.contextvars.bind_contextvars(request_id=uuid.uuid4().hex)
     subprotocol = SUBPROTOCOL if SUBPROTOCOL in websocket.scope["subprotocols"] else None
-    outcome = "vanished"
+    outcome, started = "vanished", time.monotonic()
     metrics.opened()
     try:
         await websocket.accept(subprotocol)
         outcome = await Connection(websocket, parts).run(Arrival.of(websocket.query_params))
     finally:
         metrics.closed(outcome)
+        seconds = round(time.monotonic() - started, 1)
+        structlog.get_logger().info("conversation", outcome=outcome, seconds=seconds)
 
 
 def _refusal(websocket: WebSocket, parts: RealtimeParts) -> VivaError | None:
