@@ -48,6 +48,7 @@ async def test_reason_of_an_empty_stream_is_asked_for(engine, model_server):
     with pytest.raises(Failure) as caught:
         await anext(engine.stream(Chat(QUESTION.messages, Sampling(max_completion_tokens=9)), "m"))
     assert caught.value.reason is Reason.CONTEXT_TOO_LONG
+    assert model_server.connections == 2  # the first is one that such a server is about to close
     asked = [{name: request.get(name) for name in ("stream", "max_tokens")} for request in model_server.requests]
     assert asked == [{"stream": True, "max_tokens": None}, {"stream": False, "max_tokens": 1}]
     assert model_server.requests[0]["messages"] == model_server.requests[1]["messages"]

@@ -43,7 +43,10 @@ class OpenAIEngine:
 
     async def start(self) -> None:
         """Opens the session; connects to nothing yet."""
-        self._session = aiohttp.ClientSession(
+        self._session = self._new_session()
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=75, ttl_dns_cache=10),
             # Deadlines of the answer are the reader's business; a total would also bind us to one task.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_s),
@@ -94,13 +97,11 @@ class OpenAIEngine:
         plain = orjson.loads(body) | {"stream": False, "max_tokens": 1}
         for name in ("stream_options", "max_completion_tokens"):
             plain.pop(name, None)
-        response = await self._post(self._url + path, orjson.dumps(plain), "application/json")
-        try:
+        # On a connection of its own: the server is about to close the one on which it broke off.
+        async with self._new_session() as session, session.post(self._url + path, json=plain) as response:
             if response.status != 200:
                 error = error_of(await response.content.read(_MAX_ERROR_BYTES))
                 return failure_of(response.status, error, response.headers.get("Retry-After"))
-        finally:
-            response.close()
         return Failure(Reason.BAD_STREAM, "its stream had nothing in it")
 
     async def call(self, path: str, body: dict) -> dict:
