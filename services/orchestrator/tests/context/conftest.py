@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from viva_orchestrator.stages import Stages
 from viva_orchestrator.turn import Question, TurnParts
 from viva_orchestrator.turns import Turns
 
+from ..long_lectures import long_lecture
 from ..model_server import ModelServer, model_server, trained_tokenizer
 
 
@@ -59,6 +61,13 @@ class Replica:
             last = [event async for event in turn][-1]
         assert isinstance(last, events.Done), last
         return last
+
+    async def has_read_models(self) -> None:
+        """Waits for the list of models. Where little time is given for counting, the first plan may be made without."""
+        nothing = long_lecture(0, status="transcribing")  # has nothing to be counted
+        async with asyncio.timeout(60):
+            while not (await self.planner.plan(nothing, ())).model:  # noqa: ASYNC110 - a plan tells no event
+                await asyncio.sleep(0.01)
 
     def count(self, name: str, **labels: str) -> float:
         """The value of a metric."""

@@ -31,6 +31,7 @@ async def test_more_of_a_transcript_is_counted_anew(replica, model):
 async def test_a_tokenizer_that_hangs_delays_one_turn_only(start, model):
     """It is waited for a moment, then the estimate serves; the count is taken when it comes."""
     replica = await start(context_count_s=0.01)
+    await replica.has_read_models()
     model.may_count.clear()
     lecture = long_lecture(60)
     assert (await replica.ask("Was it Ossipova?", lecture)).receipt.context.kind == "passages"

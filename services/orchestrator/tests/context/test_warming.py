@@ -34,6 +34,7 @@ async def test_what_is_read_ahead_is_what_the_first_question_begins_with(replica
 async def test_a_slow_count_is_waited_for(start, model):
     """Nobody waits for what is read ahead; an estimate might make it another prompt than that of the question."""
     replica = await start(context_count_s=0.05)
+    await replica.has_read_models()
     model.may_count.clear()
     lecture = long_lecture(60)
     replica.warmer.warm(lecture)
