@@ -190,6 +190,19 @@ async def test_a_long_conversation_forgets_its_beginning(start):
     assert found == [False, False, True, True, True]
 
 
+async def test_one_client_does_not_take_all_the_turns(caller, servers):
+    """Responses that stand alone are bounded, too."""
+    servers.pause.clear()
+    await caller.says("who made it")
+    for _ in range(5):
+        await caller.send("response.create", response={"conversation": "none"})
+    error = (await caller.until("error"))["error"]
+    servers.pause.set()
+
+    assert error["code"] == "conversation_already_has_active_response"
+    assert len(caller.all("response.created")) == 4
+
+
 async def test_without_redis_questions_are_answered_and_that_is_said(start, own_redis_server):
     """history_saved is false; once Redis is back the same conversation is kept, with the session."""
     replica = await start(redis_url=own_redis_server.url)

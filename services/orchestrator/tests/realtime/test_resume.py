@@ -168,6 +168,16 @@ async def test_a_session_that_is_not_known_any_more_is_begun_anew(replica):
     assert (await caller.asks())["status"] == "completed"
 
 
+async def test_a_session_can_be_taken_up_with_another_lecture(replica):
+    """The URL's lecture is the session's from then on, for every transport."""
+    caller = await replica.call()
+    again = await replica.call(f"/v1/realtime?session_id={session_id(caller)}&lecture_id=lec_2")
+
+    assert again.seen[0]["session"]["lecture_id"] == "lec_2"
+    assert (await replica.app.state.sessions.read(session_id(caller))).lecture_id == "lec_2"
+    assert (await again.asks())["status_details"]["error"]["code"] == "not_found"
+
+
 async def test_what_was_forgotten_does_not_come_back(replica, redis_client):
     """A session that is deleted while somebody talks leaves nothing behind."""
     caller = await replica.call()

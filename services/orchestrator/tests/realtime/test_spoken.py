@@ -154,6 +154,23 @@ async def test_whoever_speaks_interrupts_the_answer_in_every_stage(caller, serve
     assert types.index("input_audio_buffer.speech_started") < types.index("response.done")
 
 
+async def test_who_goes_on_speaking_has_not_finished_the_question(caller, servers):
+    """A pause within a question: its two halves are one question, and the first gets no response of its own."""
+    servers.hold.clear()
+    await started(caller, servers)
+    servers.heard.put_nowait({"type": "speech_stopped", "end_ms": 900})
+    await caller.until("input_audio_buffer.committed")
+    await started(caller, servers, 1000)
+    servers.heard.put_nowait({"type": "speech_stopped", "end_ms": 1900})
+    await caller.until("input_audio_buffer.committed")
+    servers.hold.set()
+    response = (await caller.until("response.done"))["response"]
+
+    assert response["status"] == "completed"
+    assert len(caller.all("response.created")) == 1
+    assert servers.prompts[-1][-1]["content"].endswith(f"{servers.words} {servers.words}")
+
+
 async def test_an_answer_that_may_not_be_interrupted_goes_on(caller, servers):
     """interrupt_response false."""
     await caller.send(

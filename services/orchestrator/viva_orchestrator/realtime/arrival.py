@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -49,16 +50,12 @@ class Arrival:
         configuration = Configuration.default(settings.voice)
         if kept is not None and kept.asked is not None:
             configuration = Configuration(kept.asked, settings.voice)
-        chosen = self.lecture_id or session.lecture_id
-        unstored = None if self.stored else session
+        if self.lecture_id is not None and self.lecture_id != session.lecture_id:
+            session = await self._about(session, parts)
         dialogue = Dialogue(
-            parts, session.session_id, chosen, configuration, self.conversation, outgoing, unstored, idle=idle
+            parts, session, configuration, self.conversation, outgoing, unstored=not self.stored, idle=idle
         )
-        await dialogue.begin()
-        if chosen is not None and (self.resumed or not session.turns):
-            await dialogue.choose_lecture()
-        if kept is not None and kept.answering:
-            dialogue.await_answer()
+        await dialogue.begin(answering=kept is not None and kept.answering)
         return dialogue
 
     def missed(self) -> list[out.Event]:
@@ -70,6 +67,12 @@ class Arrival:
             before = self.conversation.previous(item.id)
             events += [out.item_added(item, before), out.item_done(item, before)]
         return events
+
+    async def _about(self, session: Session, parts: RealtimeParts) -> Session:
+        """The session, which is about another lecture from now on."""
+        with contextlib.suppress(StageUnavailable):
+            await parts.sessions.choose_lecture(session.session_id, self.lecture_id)
+        return replace(session, lecture_id=self.lecture_id)
 
     async def _found(self, parts: RealtimeParts) -> tuple[Session, Kept | None]:
         """The session named, with its conversation, or a new one; one that is not known any more is not refused,
