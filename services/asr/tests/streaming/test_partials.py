@@ -124,13 +124,17 @@ async def test_one_attempt_at_a_time(listening: Listening) -> None:
 
 
 async def test_a_little_more_speech_is_not_worth_an_attempt(listening: Listening) -> None:
-    """The first attempt waits for a quarter of a second, the next for a fifth of one."""
+    """The first attempt waits for a fifth of a second, the next for a tenth, and once there are words for a fifth."""
     heard = Heard()
     assert listening.consider(heard.goes_on(0.15)) == 0
     assert listening.consider(heard.goes_on(0.15)) == 1
-    await listening.recogniser.say("Who")
-    assert listening.consider(heard.goes_on(0.1)) == 1
-    assert listening.consider(heard.goes_on(0.12)) == 2
+    await listening.recogniser.say("Who made")
+    assert listening.consider(heard.goes_on(0.05)) == 1
+    assert listening.consider(heard.goes_on(0.06)) == 2
+    await listening.recogniser.say("Who made")
+    assert listening.given == ["Who"]
+    assert listening.consider(heard.goes_on(0.15)) == 2
+    assert listening.consider(heard.goes_on(0.1)) == 3
 
 
 async def test_a_busy_recogniser_is_left_alone(listening: Listening) -> None:

@@ -17,14 +17,14 @@ from viva_asr.streaming.ending import Ending, ending_of
 from viva_asr.streaming.sound import Sound
 from viva_asr.transcript import Hypothesis
 
-_FIRST_S = 0.25
-"""The first attempt has this much speech: a short word or two. In less, recognisers hear anything."""
+_FIRST_S = 0.2
+"""The first attempt has this much speech: a short word. In less, recognisers hear anything."""
 _LEAST_S = 0.2
 """As much speech is new in the next."""
-_EAGER_S = 0.1
-"""Or this much, after two attempts that did not agree on the first word."""
+_EAGER_S, _EAGER_ATTEMPTS = 0.1, 8
+"""Or this much, until the first word is agreed on, but not for ever."""
 _MOST_S = 2.0
-_SHARE, _EAGER_SHARE = 0.25, 0.5
+_SHARE, _EAGER_SHARE = 0.25, 0.75
 """Of the time, at most, an utterance is being recognised; a slow or busy engine is asked less often."""
 _PAUSE_S = 0.2
 """A pause of this length is worth an attempt: how the sentence ends decides when the turn does."""
@@ -124,7 +124,7 @@ class Partials:
 
     @property
     def _interval_s(self) -> float:
-        eager = self._silent and self._attempts >= 2
+        eager = self._silent and self._attempts < _EAGER_ATTEMPTS
         least_s, share = (_EAGER_S, _EAGER_SHARE) if eager else (_LEAST_S, _SHARE)
         return min(max(self._took_s / share, least_s), _MOST_S)
 
