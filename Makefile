@@ -1,7 +1,8 @@
 # Every target prepares what it needs (scripts/bootstrap) and then calls the `viva` command, which does the work.
 .DEFAULT_GOAL := help
 .PHONY: help demo run models test lint format bench lock clean install install-test install-chart test-chart \
-	test-images install-vllm test-vllm install-clients test-clients images push kind
+	test-images install-vllm test-vllm install-llamacpp test-llamacpp install-clients test-clients \
+	install-web test-web images push kind
 
 VENV := .venv/bin
 # The bootstrap may have put a redis-server there (see scripts/bootstrap).
@@ -31,8 +32,14 @@ test-images: install-test ## install what each image holds into a new environmen
 test-vllm: install-vllm ## ask the real vLLM, on CPUs, behind the router (installs it beside the project: minutes, GB)
 	@$(VENV)/pytest tests/vllm --timeout=900 -rP
 
+test-llamacpp: install-llamacpp ## ask llama-cpp-python's own server behind the router (builds it beside the project: minutes)
+	@$(VENV)/pytest tests/llamacpp --timeout=600
+
 test-clients: install-clients ## talk to the stack with clients nobody here wrote: openai, pipecat, LiveKit (1.5 GB once)
 	@$(VENV)/pytest tests/clients --timeout=600
+
+test-web: install-web ## talk with the page in a real Chromium, through a microphone that plays a file
+	@$(VENV)/pytest tests/web --timeout=600
 
 lint: install-test ## check the code's style
 	@$(VENV)/ruff check .
@@ -70,8 +77,14 @@ install-test:
 install-chart:
 	@scripts/bootstrap chart
 
+install-llamacpp: install-test
+	@scripts/llamacpp_env
+
 install-vllm: install-test
 	@scripts/vllm_env
+
+install-web:
+	@scripts/bootstrap web
 
 install-clients: install-test
 	@scripts/clients_env

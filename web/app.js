@@ -77,6 +77,7 @@ class App {
     });
     this.#dialogue.addEventListener("notice", ({ detail }) => this.#notices.show(detail));
     this.#dialogue.addEventListener("session", ({ detail }) => this.#lecture && this.#memory.keepSession(this.#lecture, detail));
+    this.#conversation.addEventListener("unknown", () => this.#lecture && this.#loadHistory(this.#lecture));
     this.#conversationView.addEventListener("again", ({ detail }) => this.#ask(() => this.#dialogue.askAgain(detail)));
     this.#conversationView.addEventListener("cite", ({ detail }) => this.#cite(detail));
   }
@@ -172,7 +173,7 @@ class App {
     element("lecture-title").textContent = nameOf(lecture);
     element("lecture-about").textContent = state(lecture);
     document.title = `${nameOf(lecture)} · Viva`;
-    const decoded = lecture.duration_s > 0 && lecture.status !== "queued" && lecture.status !== "failed";
+    const decoded = lecture.status === "ready" || (lecture.status === "transcribing" && lecture.progress > 0);
     this.#playerView.visible = decoded;
     if (decoded && !element("audio").getAttribute("src")) this.#player.load(audioAddress(lecture.lecture_id));
     this.#composer.usable = lecture.status !== "failed";

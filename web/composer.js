@@ -62,14 +62,15 @@ export class Composer extends EventTarget {
   }
 
   #show() {
-    const { listening, answering, handsFree } = this.#dialogue;
+    const { listening, ready, answering, handsFree } = this.#dialogue;
     this.#talk.show(listening, handsFree);
     this.#handsFree.checked = handsFree;
     if (listening === this.#listening.hidden) {
       this.#listening.hidden = !listening;
       this.#meter.clear();
     }
-    element("listening-words").textContent = handsFree ? "Hands-free: just speak" : "Listening";
+    const words = !ready ? "Opening the microphone …" : handsFree ? "Hands-free: just speak" : "Listening";
+    if (element("listening-words").textContent !== words) element("listening-words").textContent = words;
     // A button that vanishes under the focus would leave it nowhere.
     if (!answering && document.activeElement === this.#stop) this.#question.focus();
     this.#stop.hidden = !answering;

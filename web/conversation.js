@@ -4,7 +4,8 @@ import { citationsOf, isOpen, newTurn, wordsOf } from "./turn.js";
 
 /**
  * @typedef {import("./turn.js").Turn} Turn
- * Events: "turn" (detail: the Turn that is new or has changed), "removed" (detail: Turn), "reset".
+ * Events: "turn" (detail: the Turn that is new or has changed), "removed" (detail: Turn), "reset", "unknown" (an answer
+ * came to a question that is not here: the history has both).
  */
 export class Conversation extends EventTarget {
   /** @type {Turn[]} oldest first */ turns = [];
@@ -58,9 +59,9 @@ export class Conversation extends EventTarget {
     this.#change(turn, { answerState: "failed", problem });
   }
 
-  /** The turn whose answer is on its way. */
-  get open() {
-    return this.turns.findLast(isOpen);
+  /** The connection is gone: an answer that was under way comes as a whole through the next one, or not at all. */
+  lose() {
+    for (const turn of this.turns) turn.lost = isOpen(turn) && turn.response !== null;
   }
 
   /** @param {string} id of a question or an answer */
@@ -117,7 +118,9 @@ export class Conversation extends EventTarget {
 
   _transcribed({ item_id, transcript }) {
     const turn = this.#spoken(item_id);
-    if (turn) this.#change(turn, { question: transcript, questionState: "known" });
+    // A cough: nobody is going to answer it. With the button held an answer has begun, which says so itself.
+    if (turn && !transcript.trim() && !turn.response) this.remove(turn);
+    else if (turn) this.#change(turn, { question: transcript, questionState: "known" });
   }
 
   _notTranscribed({ item_id, error }) {
@@ -168,25 +171,14 @@ export class Conversation extends EventTarget {
     if (turn?.answerItem === item.id) this.#change(turn, { heard: wordsOf(item), answerState: "cut" });
   }
 
-  /** An item that is whole. In a resumed connection also those that were missed. */
+  /** An item that is whole: an echo of what is known, or one that was missed while there was no connection. */
   _item({ item }) {
-    if (item.status !== "in_progress") this.lastItem = item.id;
-    if (item.status === "in_progress" || this.byItem(item.id)) {
-      const known = this.byItem(item.id);
-      if (known?.answerItem === item.id && isOpen(known) && item.status === "completed") this.#answered(known, item);
-      return;
-    }
-    if (item.role === "user") this.#add({ questionItem: item.id, question: wordsOf(item), answerState: "waiting" });
-    if (item.role === "assistant") {
-      const turn = this.turns.findLast((each) => isOpen(each) || each.answerState === "none");
-      if (turn) this.#answered(turn, item);
-    }
-  }
-
-  #answered(turn, item) {
-    // Of an answer that runs in this connection, its response's end has more to say.
-    if (turn.response && turn.answerItem === item.id && !turn.resumed) return;
-    this.#change(turn, { answerItem: item.id, answer: wordsOf(item), citations: citationsOf(item), answerState: "done" });
+    this.lastItem = item.id;
+    const turn = this.byItem(item.id);
+    if (item.role !== "assistant" || (turn && !turn.lost)) return;
+    const answered = turn ?? this.turns.findLast((each) => each.lost || (isOpen(each) && !each.response));
+    if (!answered) this.dispatchEvent(new Event("unknown"));
+    else this.#change(answered, { answerItem: item.id, answer: wordsOf(item), citations: citationsOf(item), answerState: "done", lost: false });
   }
 }
 
@@ -197,7 +189,6 @@ const HANDLERS = {
   "conversation.item.input_audio_transcription.delta": Conversation.prototype._partial,
   "conversation.item.input_audio_transcription.completed": Conversation.prototype._transcribed,
   "conversation.item.input_audio_transcription.failed": Conversation.prototype._notTranscribed,
-  "conversation.item.added": Conversation.prototype._item,
   "conversation.item.done": Conversation.prototype._item,
   "conversation.item.retrieved": Conversation.prototype._retrieved,
   "response.created": Conversation.prototype._created,

@@ -55,6 +55,11 @@ export class Dialogue extends EventTarget {
     return this.#held || this.#handsFree;
   }
 
+  /** Whether the microphone has been opened: before that nothing is heard yet. */
+  get ready() {
+    return this.#microphone.recording;
+  }
+
   get handsFree() {
     return this.#handsFree;
   }
@@ -110,6 +115,7 @@ export class Dialogue extends EventTarget {
       this.#changed();
       return;
     }
+    this.#changed();
     await interrupted;
     if (this.#utterance === utterance) utterance.turn ??= this.#conversation.speaking();
   }
@@ -152,6 +158,7 @@ export class Dialogue extends EventTarget {
     }
     try {
       await this.#microphone.start();
+      this.#changed();
     } catch (problem) {
       this.#loseMicrophone(problem.message);
     }
@@ -229,6 +236,7 @@ export class Dialogue extends EventTarget {
 
   #lostConnection() {
     this.#answering.lose();
+    this.#conversation.lose();
     clearTimeout(this.#giveUp);
     const missing = this.#conversation.turns.filter((turn) => isOpen(turn) && turn !== this.#utterance?.turn);
     this.#giveUp = setTimeout(() => {

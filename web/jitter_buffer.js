@@ -44,6 +44,13 @@ export class JitterBuffer {
     return this.#buffered;
   }
 
+  /** @param {{type: "push"|"end"|"stop", item: string, samples: Float32Array}} message */
+  take({ type, item, samples }) {
+    if (type === "push") this.push(item, samples);
+    if (type === "end") this.end(item);
+    if (type === "stop") this.stop();
+  }
+
   /** @param {string} item @param {Float32Array} samples */
   push(item, samples) {
     if (!samples.length) return;

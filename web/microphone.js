@@ -21,9 +21,9 @@ export class Microphone extends EventTarget {
   #flushes = 0;
   /** @type {Map<number, () => void>} */ #flushing = new Map();
 
-  /** Whether it has been opened; recording then begins without a delay. */
-  get isOpen() {
-    return Boolean(this.#open);
+  /** Whether what is heard is sent as "audio". */
+  get recording() {
+    return this.#recording;
   }
 
   /** Begins to send "audio". Raises MicrophoneProblem. */

@@ -51,6 +51,6 @@ export function showReceipt(place, receipt) {
     item.append(key, `${name} ${milliseconds(ms)}`);
     list.append(item);
   }
-  list.append(tag("li", "", `all of it ${milliseconds(receipt.total_ms)}`));
+  list.append(tag("li", "", `whole answer ${milliseconds(receipt.total_ms)}`));
   place.replaceChildren(bar, list);
 }

@@ -1,6 +1,7 @@
 /** The loudspeaker: plays the answers' audio as it arrives, and says how much of each has been heard. */
 
 import { bytesFromBase64 } from "./base64.js";
+import { openPlayback } from "./playback.js";
 
 const RATE_HZ = 24000;
 
@@ -9,7 +10,7 @@ const RATE_HZ = 24000;
  */
 export class Speaker extends EventTarget {
   /** @type {AudioContext|undefined} */ #context;
-  /** @type {Promise<AudioWorkletNode>|undefined} */ #node;
+  /** @type {Promise<import("./playback.js").Playback>|undefined} */ #playback;
   /** @type {Set<string>} items that have audio and are not finished */ #open = new Set();
   /** @type {Map<string, number>} samples played of each of them */ #played = new Map();
   /** @type {((heard: Map<string, number>) => void)[]} */ #waiting = [];
@@ -74,24 +75,15 @@ export class Speaker extends EventTarget {
   }
 
   #start() {
-    if (this.#node) return;
+    if (this.#playback) return;
     this.#context = new AudioContext({ sampleRate: RATE_HZ, latencyHint: "interactive" });
-    this.#node = this.#load(this.#context);
+    this.#playback = openPlayback(this.#context, (report) => this.#hear(report));
   }
 
-  /** @param {AudioContext} context */
-  async #load(context) {
-    await context.audioWorklet.addModule(new URL("worklets/playback.js", import.meta.url));
-    const node = new AudioWorkletNode(context, "viva-playback", { numberOfInputs: 0, outputChannelCount: [1] });
-    node.port.onmessage = ({ data }) => this.#hear(data);
-    node.connect(context.destination);
-    return node;
-  }
-
-  /** In the order of the calls, also before the worklet is there. */
+  /** In the order of the calls, also before the audio thread is there. */
   #post(message, transfer = []) {
     this.#start();
-    this.#node?.then((node) => node.port.postMessage(message, transfer));
+    this.#playback?.then((playback) => playback.post(message, transfer));
   }
 
   /** @param {import("./jitter_buffer.js").Report} report */

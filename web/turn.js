@@ -11,6 +11,7 @@
  * @property {"speaking"|"heard"|"known"} questionState  being said; said and not yet written down; final
  * @property {string|null} response  the protocol's id of the answering, while there is one
  * @property {string|null} answerItem
+ * @property {boolean} lost  the connection that the answer came through is gone: it comes as a whole, if at all
  * @property {string} answer
  * @property {string|null} heard  of an answer that was cut: the words that were heard
  * @property {"none"|"waiting"|"writing"|"done"|"cut"|"failed"} answerState
@@ -29,6 +30,7 @@ export function newTurn(known) {
     questionState: "known",
     response: null,
     answerItem: null,
+    lost: false,
     answer: "",
     heard: null,
     answerState: "none",

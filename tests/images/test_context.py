@@ -22,7 +22,7 @@ def test_what_is_copied_is_there_and_is_sent(dockerfile, ignored, repository):
 
 def test_every_file_of_a_package_is_sent(dockerfile, ignored, repository):
     """Data files too: a model list or a weights file that is left out is missed only at run time."""
-    packages = ("viva/", f"services/{dockerfile.service}/viva_{dockerfile.service}/")
+    packages = ("viva/", "web/", f"services/{dockerfile.service}/viva_{dockerfile.service}/")
     files = [name for name in repository if name.startswith(packages)]
     assert len(files) > 10
     assert [name for name in files if name in ignored] == []
@@ -30,7 +30,7 @@ def test_every_file_of_a_package_is_sent(dockerfile, ignored, repository):
 
 def test_nothing_is_sent_that_no_image_is_built_from(ignored, repository):
     """A change of a test or a document builds no image anew, and the context stays small."""
-    copied = re.compile(r"(pyproject\.toml|constraints\.txt|README\.md|LICENSE|viva/.*|services/.*)$")
+    copied = re.compile(r"(pyproject\.toml|constraints\.txt|README\.md|LICENSE|viva/.*|web/.*|services/.*)$")
     sent = [name for name in repository if name not in ignored]
     assert [name for name in sent if not copied.match(name)] == []
     assert [name for name in sent if "/tests/" in name] == []

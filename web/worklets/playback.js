@@ -1,4 +1,4 @@
-/** Plays answers: the audio thread's end of speaker.js. */
+/** Plays answers: what playback.js does, on the audio thread. */
 import { JitterBuffer } from "../jitter_buffer.js";
 
 class Playback extends AudioWorkletProcessor {
@@ -6,11 +6,7 @@ class Playback extends AudioWorkletProcessor {
 
   constructor() {
     super();
-    this.port.onmessage = ({ data }) => {
-      if (data.type === "push") this.#buffer.push(data.item, data.samples);
-      if (data.type === "end") this.#buffer.end(data.item);
-      if (data.type === "stop") this.#buffer.stop();
-    };
+    this.port.onmessage = ({ data }) => this.#buffer.take(data);
   }
 
   process(_inputs, [[output]]) {

@@ -1,0 +1,134 @@
+"""Talking with the lecture: by voice, with the button held or hands-free, and by typing; heard, cut and stopped."""
+
+import numpy as np
+from playwright.sync_api import expect
+
+from viva.client import VivaClient
+
+from .chromium import chromium
+from .conftest import QUESTION, TITLE
+from .loudspeaker import RATE_HZ
+
+FADE = 2 * RATE_HZ * 8 // 1000  # bytes at either end of a clause that may have been faded
+
+
+def test_a_typed_question_is_answered_in_writing_and_aloud(talking):
+    """The answer appears with its citations and receipt, and every sample of it is played, with no gap in a clause."""
+    turn = talking.ask(QUESTION)
+    assert "kilby" in talking.answered(turn).lower()
+    talking.heard_out()
+    heard = (talking.loudspeaker.samples() * 32768).astype("<i2").tobytes()
+    clauses = talking.wire.clauses()
+    assert sum(map(len, clauses)) > 2 * RATE_HZ
+    at = 0
+    for clause in clauses:
+        at = heard.find(clause[FADE:-FADE], at)
+        assert at >= 0, "the clause was not played as it came"
+    expect(turn.get_by_role("list", name="Where the time went")).to_contain_text("to the first sound")
+
+
+def test_holding_the_button_asks_what_was_said(visit, asking_browser, recordings, lecture):
+    """The words appear as they are said, the question is answered, and the answer sounds."""
+    page = visit(asking_browser)
+    page.choose(TITLE)
+    turn = page.hold(recordings.question_s + 0.5)
+    expect(turn).to_have_attribute("data-question", "known")
+    assert "circuit" in turn.locator(".question-text").inner_text().lower()
+    assert page.wire.told("conversation.item.input_audio_transcription.delta"), "no words while speaking"
+    assert "kilby" in page.answered(turn).lower()
+    page.until(lambda: page.loudspeaker.sounding() > RATE_HZ)
+    assert page.wire.types()[1:4] == [
+        "input_audio_buffer.append",
+        "input_audio_buffer.commit",
+        "response.create",
+    ]
+    expect(turn.get_by_role("list", name="Where the time went")).to_contain_text("hear")
+
+
+def test_the_space_bar_talks_and_typing_does_not(visit, asking_browser, recordings, lecture):
+    """Held anywhere on the page it records; in the text it is a blank."""
+    page = visit(asking_browser)
+    page.choose(TITLE)
+    page.page.get_by_label("Your question").press_sequentially("a b")
+    expect(page.page.get_by_label("Your question")).to_have_value("a b")
+    assert page.wire.recorded_s() == 0
+    page.page.get_by_role("log").focus()
+    page.page.keyboard.down("Space")
+    page.until(lambda: page.wire.recorded_s() >= recordings.question_s + 0.5)
+    meter = page.page.get_by_role("meter", name="Microphone level")
+    expect(meter).to_be_visible()
+    page.page.keyboard.up("Space")
+    expect(meter).to_be_hidden()
+    assert "kilby" in page.answered(page.turns.last).lower()
+
+
+def test_stopping_an_answer_silences_it_and_keeps_what_was_heard(talking, url):
+    """The sound fades out at once without a click; the page and the history end with the words that were heard."""
+    turn = talking.ask(QUESTION)
+    talking.until(lambda: talking.loudspeaker.sounding() > 2 * RATE_HZ)
+    talking.page.get_by_role("button", name="Stop the answer").click()
+    talking.until(talking.loudspeaker.is_silent_now)
+    samples = talking.loudspeaker.samples()
+    played = samples[np.flatnonzero(samples)[0] : np.flatnonzero(samples)[-1] + 1]
+    assert np.abs(played[-8:]).max() < 0.06, "it ends with a click"
+    (truncated,) = talking.wire.asked("conversation.item.truncate")
+    # What was given to the system less what had not left it yet.
+    assert 0 <= len(played) / RATE_HZ * 1000 - truncated["audio_end_ms"] < 1000
+    expect(turn).to_have_attribute("data-answer", "cut")
+    expect(turn.locator(".unheard")).not_to_be_empty()
+    (created,) = talking.wire.told("session.created")
+    with VivaClient(url) as client:
+
+        def kept() -> str:
+            return client.session(created["session"]["id"]).turns[-1]["answer"]
+
+        talking.until(lambda: len(kept()) < len("".join(e["delta"] for e in talking.wire.told(TEXT))) - 20)
+        assert turn.locator(".heard").inner_text().removesuffix(" …").startswith(kept()[:20])
+
+
+TEXT = "response.output_audio_transcript.delta"
+
+
+def test_a_new_question_interrupts_the_answer(talking):
+    """Only the new one goes on; the old one is marked as cut."""
+    first = talking.ask(QUESTION)
+    talking.until(lambda: talking.loudspeaker.sounding() > RATE_HZ)
+    second = talking.ask("In which year was it?")
+    expect(first).to_have_attribute("data-answer", "cut")
+    assert talking.answered(second)
+    assert [event["type"] for event in talking.wire.told("error")] == []
+
+
+def test_hands_free_hears_when_one_speaks_and_is_interrupted(visit, playwright, recordings, lecture):
+    """No button: the server finds the question, answers it, and falls silent when one speaks into the answer."""
+    with chromium(playwright, hears=recordings.again_and_again) as browser:
+        page = visit(browser)
+        page.choose(TITLE)
+        page.page.get_by_role("switch", name="Hands-free").check()
+        expect(page.page.locator("#listening")).to_contain_text("just speak")
+        expect(page.turns.first.locator(".question-text")).to_contain_text("circuit")
+        expect(page.page.locator('.turn[data-answer="cut"]').first).to_be_visible()
+        page.until(lambda: bool(page.wire.asked("conversation.item.truncate")))
+        assert page.wire.asked("conversation.item.truncate")[0]["audio_end_ms"] > 0
+        assert not page.wire.asked("response.create")
+        page.page.get_by_role("switch", name="Hands-free").uncheck()
+        expect(page.page.locator("#listening")).to_be_hidden()
+
+
+def test_answers_can_be_read_without_being_spoken(talking):
+    """With the voice off an answer comes as text alone, and stays off after a reload."""
+    talking.page.get_by_role("switch", name="Speak answers").uncheck()
+    talking.answered(talking.ask(QUESTION))
+    assert talking.wire.told("response.output_text.delta")
+    assert not talking.wire.told("response.output_audio.delta")
+    talking.page.reload()
+    expect(talking.page.get_by_role("switch", name="Speak answers")).not_to_be_checked()
+
+
+def test_a_short_press_is_told_how_to_talk(talking):
+    """Too short to have said anything, on the second press too: a sentence, and no turn."""
+    talking.page.get_by_role("button", name="Hold to talk").focus()
+    talking.page.keyboard.press("Space")
+    talking.page.keyboard.press("Escape")
+    expect(talking.page.locator("#listening")).to_be_hidden()
+    expect(talking.turns).to_have_count(0)
