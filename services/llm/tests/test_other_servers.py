@@ -1,11 +1,14 @@
 """Ollama, llama.cpp's server and llama-cpp-python's as backends: the router's side of a contract with each.
 
-None of them runs here, and nothing here was recorded from one: llama-cpp-python comes as source only and would have to
-be compiled. What they send is written by hand, in the form that their documentation and logs that others published
-show; what they changed since is not noticed here.
+llama-cpp-python's answers were recorded from the real server (recorded/, whose files say how; `make test-llamacpp` asks
+that server itself). Those of Ollama and of llama.cpp's own server are written by hand, in the form that their
+documentation and sources show: neither runs here, and what they changed since is not noticed.
 """
 
+import json
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import orjson
 import pytest
@@ -13,19 +16,56 @@ import pytest
 from .model_server import ModelServer, chat, sse
 
 PATH = "/v1/chat/completions"
+RECORDED = Path(__file__).parent / "recorded"
 TEXT = "It is thin [1]."
+Refusal = tuple[int, object]
 
 
 @dataclass(frozen=True)
 class Wire:
-    """What one kind of server sends: its list of models, a stream, and its refusals with their status."""
+    """What one kind of server sends: its list of models, a stream and its text, and its refusals with their status.
+
+    `tells_no_stream`: a stream that it refuses is empty, and its reason is for who asks for none.
+    """
 
     model: dict
     stream: tuple[bytes, ...]
-    tokenize: tuple[int, object]
-    too_long: tuple[int, object] | None
-    unavailable: tuple[int, object]
-    usage: dict | None
+    tokenize: Refusal
+    too_long: Refusal | None
+    unavailable: Refusal
+    wrong: Refusal
+    usage: dict | None = None
+    text: str = TEXT
+    tells_no_stream: bool = False
+
+    def refuses(self, server: ModelServer, refusal: Refusal) -> None:
+        """What the server does with such a request."""
+        server.it_fails(*refusal)
+        if self.tells_no_stream:
+            server.it_sends()
+            server.then(partial(server.it_fails, *refusal))
+
+
+def recorded(name: str) -> Wire:
+    """The wire of a server whose answers were recorded."""
+    answers = json.loads((RECORDED / f"{name}.json").read_text())["answers"]
+
+    def refusal(asked: str) -> Refusal:
+        return answers[asked]["status"], json.loads(answers[asked]["body"])
+
+    stream = answers["stream that a stop word ends"]["body"]
+    chunks = [entry["choices"] for entry in sse(stream)[:-1]]
+    return Wire(
+        model=refusal("models")[1]["data"][0],
+        stream=tuple(event.encode() + b"\n\n" for event in stream.split("\n\n") if event.strip()),
+        text="".join(choices[0]["delta"].get("content") or "" for choices in chunks if choices),
+        usage=next((entry["usage"] for entry in sse(stream)[:-1] if entry.get("usage")), None),
+        tokenize=refusal("tokenize"),
+        too_long=refusal("too long, no stream"),
+        unavailable=(500, {"error": {"message": "llama_decode returned -3", "type": "internal_server_error"}}),
+        wrong=refusal("audio"),
+        tells_no_stream=answers["too long"]["body"] == "",
+    )
 
 
 def events(*chunks: dict, head: dict, end: bytes = b"\n\n") -> tuple[bytes, ...]:
@@ -39,6 +79,7 @@ def choice(finish_reason: str | None = None, **delta: object) -> dict:
     return {"choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}]}
 
 
+NO_MORE = {"param": None, "code": None}
 USAGE = {"prompt_tokens": 26, "completion_tokens": 5, "total_tokens": 31}
 SERVERS = {
     "ollama": Wire(
@@ -53,7 +94,8 @@ SERVERS = {
         ),
         tokenize=(404, "404 page not found"),
         too_long=None,  # it cuts what is too long, without a word
-        unavailable=(404, {"error": {"message": "model 'm' not found", "type": "not_found_error", "code": None}}),
+        unavailable=(404, {"error": {"message": "model 'm' not found", "type": "not_found_error", **NO_MORE}}),
+        wrong=(400, {"error": {"message": "invalid message format", "type": "invalid_request_error", **NO_MORE}}),
         usage=USAGE,
     ),
     "llama.cpp": Wire(
@@ -70,27 +112,10 @@ SERVERS = {
         too_long=(400, {"error": {"code": 400, "message": "the request exceeds the available context size, try "
         "increasing it", "type": "exceed_context_size_error", "n_prompt_tokens": 9000, "n_ctx": 8192}}),
         unavailable=(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}),
+        wrong=(400, {"error": {"code": 400, "message": "unsupported content[].type", "type": "invalid_request_error"}}),
         usage=USAGE,
     ),
-    "llama-cpp-python": Wire(
-        model={"id": "/models/tiny.gguf", "object": "model", "owned_by": "me", "permissions": []},
-        stream=(
-            b": ping - 2026-01-01 00:00:00+00:00\r\n\r\n",
-            *events(
-                choice(role="assistant"),
-                choice(content="It is"),
-                choice(content=" thin [1]."),
-                choice("stop"),
-                head={"id": "chatcmpl-1f", "created": 1735000000, "model": "/models/tiny.gguf"},
-                end=b"\r\n\r\n",
-            ),
-        ),
-        tokenize=(404, {"detail": "Not Found"}),
-        too_long=(400, {"error": {"message": "This model's maximum context length is 512 tokens. However, your "
-        "messages resulted in 9000 tokens.", "type": "invalid_request_error", "code": "context_length_exceeded"}}),
-        unavailable=(500, {"error": {"message": "llama_decode returned -3", "type": "internal_server_error"}}),
-        usage=None,
-    ),
+    "llama-cpp-python": recorded("llama-cpp-python"),
 }
 each_server = pytest.mark.parametrize("wire", SERVERS.values(), ids=SERVERS)
 
@@ -112,7 +137,7 @@ async def test_its_stream_is_relayed_whole(serve, model_server, wire):
     *chunks, done = sse(response.text)
     choices = [chunk["choices"][0] for chunk in chunks if chunk["choices"]]
     assert done == "[DONE]"
-    assert "".join(choice["delta"].get("content", "") for choice in choices) == TEXT
+    assert "".join(choice["delta"].get("content", "") for choice in choices) == wire.text
     assert [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == ["stop"]
     assert [chunk["usage"] for chunk in chunks if chunk.get("usage")] == ([wire.usage] if wire.usage else [])
     assert {chunk["model"] for chunk in chunks} == {wire.model["id"]} == {model_server.requests[0]["model"]}
@@ -133,11 +158,26 @@ async def test_what_it_lacks_is_no_fault(serve, model_server, wire):
 @pytest.mark.parametrize("name", [name for name, wire in SERVERS.items() if wire.too_long])
 async def test_its_word_for_too_long_is_understood(serve, model_server, name):
     """The client is told to shorten the messages when nobody else is there."""
-    listed(model_server, SERVERS[name])
-    model_server.it_fails(*SERVERS[name].too_long)
-    client = await serve(backends=f"other=openai:{model_server.url}")
-    response = await client.post(PATH, json=chat())
-    assert (response.status_code, response.json()["error"]["code"]) == (400, "context_length_exceeded")
+    wire = SERVERS[name]
+    listed(model_server, wire)
+    client = await serve(backends=f"other=openai:{model_server.url}", eject_after=1)
+    for _ in range(2):
+        wire.refuses(model_server, wire.too_long)
+        response = await client.post(PATH, json=chat())
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert (await client.get("/status")).json()["backends"][0]["replicas"][0]["state"] == "up"
+
+
+@each_server
+async def test_what_it_does_not_take_is_no_fault(serve, model_server, wire):
+    """A request with audio is the client's to change; the server is asked again."""
+    listed(model_server, wire)
+    model_server.it_fails(*wire.wrong)
+    client = await serve(backends=f"other=openai:{model_server.url}", eject_after=1)
+    for _ in range(2):
+        response = await client.post(PATH, json=chat())
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "model_refused_request")
+    assert (await client.get("/status")).json()["backends"][0]["replicas"][0]["state"] == "up"
 
 
 @each_server
