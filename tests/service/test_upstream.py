@@ -46,6 +46,12 @@ async def upstream():
                 return web.Response(status=401)
             case "silent":
                 await asyncio.sleep(30)
+            case "ears":
+                socket = web.WebSocketResponse()
+                await socket.prepare(request)
+                await socket.send_str(request.headers.get("Authorization"))
+                await socket.receive()
+                return socket
             case "cut":
                 response = web.StreamResponse()
                 await response.prepare(request)
@@ -105,6 +111,34 @@ async def test_a_server_that_is_not_there(upstream):
     with pytest.raises(StageUnavailable) as caught:
         await gone.read("GET", "/ok")
     assert caught.value.code == "tts_unavailable"
+
+
+async def test_a_websocket_is_opened_with_the_key_and_closed(upstream):
+    """The handshake has the key, and leaving the block closes the connection."""
+    async with upstream.websocket("/ears") as socket:
+        key = await socket.receive_str()
+        assert key.startswith("Bearer ")
+    assert socket.closed
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "code"),
+    [
+        ("/missing", NotFound, "asr_no_websocket"),
+        ("/bad", NotFound, "asr_no_websocket"),
+        ("/ok", NotFound, "asr_no_websocket"),
+        ("/busy", Overloaded, "asr_overloaded"),
+        ("/broken", StageUnavailable, "asr_unavailable"),
+        ("/unauthorised", StageUnavailable, "asr_unavailable"),
+        ("/silent", DeadlineExceeded, "asr_timeout"),
+    ],
+)
+async def test_a_refused_websocket_is_mapped(upstream, path, kind, code):
+    """A server without a WebSocket there is told from one that is busy, fails, or does not answer."""
+    with pytest.raises(VivaError) as caught:
+        async with upstream.websocket(path):
+            pass
+    assert (type(caught.value), caught.value.code) == (kind, code)
 
 
 def test_every_error_of_the_client_is_mapped():
