@@ -16,7 +16,7 @@ import asyncio
 import base64
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
@@ -25,13 +25,14 @@ import structlog
 from viva import events
 from viva.audio import AudioLimits, Decoder
 from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable, VivaError
-from viva.text import CitationParser, SentenceSplitter, with_marks, without_marks
+from viva.text import CitationParser, SentenceSplitter, without_marks
 from viva.text.speakable import speakable
 from viva_orchestrator.asking import ask
 from viva_orchestrator.context.context import Context
 from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.lectures.model import Transcript
+from viva_orchestrator.remembering import commit, past_turn
 from viva_orchestrator.sessions import PastTurn, Session, Sessions
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.stages import AnswerChunk, AnswerEnd, AnswerStart, Stages
@@ -91,17 +92,6 @@ class _Recalled:
     transcript: Transcript
     context: Context
     ms: float
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What the model has written so far: with citation marks, and the passages that they name, number by number."""
-
-    raw: str = ""
-    lecture_id: str = ""
-    cited: tuple[int, ...] = ()
-    citations: tuple[events.Citation, ...] = ()
-    degraded: str | None = None
 
 
 @dataclass(slots=True)
@@ -326,9 +316,9 @@ class Turn:
 
     async def finish(self, question: str, recalled: _Recalled) -> None:
         """Commits the pair, then says Done: what a client has seen `done` for is in the history."""
-        turn = self.past_turn(self.answer.strip(), self.raw_answer, self.cited)
+        turn = past_turn(self, self.answer.strip(), self.raw_answer, self.cited)
         self.committing = True
-        saved = await self.commit(recalled.session, turn)
+        saved = await commit(self, turn)
         self.times["recall_ms"] = recalled.ms
         await self.say(
             events.Done(
@@ -343,56 +333,6 @@ class Turn:
                 history_saved=saved,
             )
         )
-
-    def past_turn(self, answer: str, raw_answer: str, cited: Iterable[int], *, interrupted: bool = False) -> PastTurn:
-        """The turn as it is remembered. Only for a turn whose question was understood."""
-        return PastTurn(
-            turn_id=self.question.turn_id,
-            question=self.asked,
-            answer=answer,
-            raw_answer=raw_answer,
-            lecture_id=self.recalled.transcript.lecture_id,
-            citations=self.citations(cited),
-            degraded=",".join(self.degraded) or None,
-            asked_at=time.time(),
-            interrupted=interrupted,
-        )
-
-    def citations(self, cited: Iterable[int]) -> tuple[events.Citation, ...]:
-        """The passages with these numbers, but for numbers that the model made up."""
-        lecture_id, context = self.recalled.transcript.lecture_id, self.recalled.context
-        passages = [passage for number in cited if (passage := context.passage(number)) is not None]
-        return tuple(events.Citation(lecture_id, p.start, p.end, p.text) for p in passages)
-
-    async def remember(self, heard: str) -> bool:
-        """Commits a turn that was cancelled, with the beginning of the answer that was `heard`; whether it is in the
-        history now. Nothing heard, nothing to remember."""
-        if self.recalled is None or not heard.strip():
-            return False
-        raw, cited = with_marks(self.raw_answer, heard)
-        turn = self.past_turn(heard.strip(), raw, dict.fromkeys(cited), interrupted=True)
-        session = self.recalled.session
-        if self.committing and await self.parts.sessions.change(session.session_id, turn.turn_id, lambda _: turn):
-            return True  # it was cancelled in the moment between the commit and `done`
-        return await self.commit(session, turn)
-
-    @property
-    def written(self) -> Written:
-        """What there is of the answer by now."""
-        if self.recalled is None:
-            return Written()
-        lecture_id, degraded = self.recalled.transcript.lecture_id, ",".join(self.degraded) or None
-        return Written(self.raw_answer, lecture_id, tuple(self.cited), self.citations(self.cited), degraded)
-
-    async def commit(self, session: Session, turn: PastTurn) -> bool:
-        """Whether the turn is in the history now; without Redis, or once the session was ended, it is not."""
-        begun = session if self.question.session_id is None else self.question.begun
-        try:
-            await self.parts.sessions.append(session.session_id, turn, begun=begun)
-        except (StageUnavailable, NotFound) as error:
-            structlog.get_logger().warning("history not saved", code=error.code, turn_id=turn.turn_id)
-            return False
-        return True
 
     # -- times --------------------------------------------------------------------------------------------
 

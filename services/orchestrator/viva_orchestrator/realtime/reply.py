@@ -18,7 +18,7 @@ from viva_orchestrator.realtime.g711 import encode_output
 from viva_orchestrator.realtime.heard import BYTES_PER_MS, Spoken, heard, said_so_far, spoken_ms
 from viva_orchestrator.realtime.items import Answer, Item, Part, Status, new_item_id
 from viva_orchestrator.realtime.listening import InputFormat
-from viva_orchestrator.turn import Written
+from viva_orchestrator.remembering import Written
 
 # Half a second: clients close a connection that sends them a megabyte at once. A multiple of 3 in bytes, so that the
 # base64 of the whole can be cut rather than made anew.

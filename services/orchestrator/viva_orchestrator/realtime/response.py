@@ -12,7 +12,8 @@ from viva import events
 from viva.errors import VivaError
 from viva_orchestrator.realtime.outgoing import Outgoing
 from viva_orchestrator.realtime.reply import NOTHING, Reply
-from viva_orchestrator.turn import Question, Turn, Written
+from viva_orchestrator.remembering import Written, remember, written
+from viva_orchestrator.turn import Question, Turn
 from viva_orchestrator.turns import Turns
 
 
@@ -59,16 +60,15 @@ class Response:
         if self.reply.ended:  # in this very moment
             self._end()
             return
-        written = self._written
-        self._outgoing.put(self.reply.break_off(written))
+        self._outgoing.put(self.reply.break_off(self._written))
         if self._turn is not None and self.reply.item is not None and self.reply.wanted.in_conversation:
-            await self._turn.remember(self.reply.item.text)
+            await remember(self._turn, self.reply.item.text)
         self._outgoing.put(self.reply.cancelled(reason))
         self._end()
 
     @property
     def _written(self) -> Written:
-        return self._turn.written if self._turn is not None else NOTHING
+        return written(self._turn) if self._turn is not None else NOTHING
 
     def _begun(self, turn: Turn) -> None:
         self._turn = turn
