@@ -39,11 +39,12 @@ async def test_trouble_is_not_taken_for_a_server_without_metrics(engine, model_s
         await engine.load()
 
 
-async def test_reason_of_an_empty_stream_is_asked_for(engine, model_server):
+@pytest.mark.parametrize("end", ["clean", "cut"])
+async def test_reason_of_an_empty_stream_is_asked_for(engine, model_server, end):
     """A server that gives it only to who asks for no stream is asked so, for one token at most; one that has none is
     at fault."""
     refusal = {"error": {"message": "too long", "code": "context_length_exceeded"}}
-    model_server.it_sends()
+    model_server.it_sends(end=end)
     model_server.then(lambda: model_server.it_fails(400, refusal))
     with pytest.raises(Failure) as caught:
         await anext(engine.stream(Chat(QUESTION.messages, Sampling(max_completion_tokens=9)), "m"))
@@ -52,10 +53,14 @@ async def test_reason_of_an_empty_stream_is_asked_for(engine, model_server):
     asked = [{name: request.get(name) for name in ("stream", "max_tokens")} for request in model_server.requests]
     assert asked == [{"stream": True, "max_tokens": None}, {"stream": False, "max_tokens": 1}]
     assert model_server.requests[0]["messages"] == model_server.requests[1]["messages"]
-    model_server.it_sends()
+    model_server.it_sends(end=end)
     with pytest.raises(Failure) as caught:
         await anext(engine.stream(QUESTION, "m"))
     assert caught.value.reason is Reason.BAD_STREAM
+    model_server.then(model_server.it_hangs_up)
+    with pytest.raises(Failure) as caught:
+        await anext(engine.stream(QUESTION, "m"))
+    assert caught.value.reason is Reason.CONNECT
 
 
 async def test_connection_is_kept_for_the_next_question(engine, model_server):

@@ -87,6 +87,8 @@ class OpenAIEngine:
                 raise await self._why_nothing_came(path, body)
             await _read_tail(content)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if isinstance(error, aiohttp.ClientPayloadError) and not response.content.total_bytes:
+                raise await self._why_nothing_came(path, body) from error
             raise _as_failure(error, "read") from error
         finally:
             # A connection whose body was read to its end is already back in the pool; any other is closed by this.
@@ -97,11 +99,14 @@ class OpenAIEngine:
         plain = orjson.loads(body) | {"stream": False, "max_tokens": 1}
         for name in ("stream_options", "max_completion_tokens"):
             plain.pop(name, None)
-        # On a connection of its own: the server is about to close the one on which it broke off.
-        async with self._new_session() as session, session.post(self._url + path, json=plain) as response:
-            if response.status != 200:
-                error = error_of(await response.content.read(_MAX_ERROR_BYTES))
-                return failure_of(response.status, error, response.headers.get("Retry-After"))
+        try:
+            # On a connection of its own: the server is about to close the one on which it broke off.
+            async with self._new_session() as session, session.post(self._url + path, json=plain) as response:
+                if response.status != 200:
+                    said = error_of(await response.content.read(_MAX_ERROR_BYTES))
+                    return failure_of(response.status, said, response.headers.get("Retry-After"))
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return _as_failure(error, "connect")
         return Failure(Reason.BAD_STREAM, "its stream had nothing in it")
 
     async def call(self, path: str, body: dict) -> dict:
