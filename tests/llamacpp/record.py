@@ -39,10 +39,16 @@ def exchanges(model: str) -> dict[str, tuple[str, str, dict | None]]:
 
 
 def answered(url: str, method: str, path: str, body: dict | None = None) -> dict:
-    """Status, content type and the body as it came; each on a connection of its own, since errors may end one."""
-    response = httpx.request(method, url + path, json=body, timeout=120, trust_env=False)
+    """Status, content type and the body as far as it came; each on a connection of its own, since errors end one."""
+    came = b""
+    with httpx.stream(method, url + path, json=body, timeout=120, trust_env=False) as response:
+        try:
+            for part in response.iter_raw():
+                came += part
+        except httpx.RemoteProtocolError:
+            pass  # a stream that is refused is sometimes cut off
     kind = response.headers.get("content-type", "").partition(";")[0]
-    return {"status": response.status_code, "type": kind, "body": FOLDERS.sub("", response.text)}
+    return {"status": response.status_code, "type": kind, "body": FOLDERS.sub("", came.decode())}
 
 
 def record(url: str) -> dict[str, dict]:
