@@ -1,8 +1,8 @@
 """Ollama, llama.cpp's server and llama-cpp-python's as backends: the router's side of a contract with each.
 
-llama-cpp-python's answers were recorded from the real server (recorded/, whose files say how; `make test-llamacpp` asks
-that server itself). Those of Ollama and of llama.cpp's own server are written by hand, in the form that their
-documentation and sources show: neither runs here, and what they changed since is not noticed.
+The answers of the last two were recorded from the real servers (recorded/, whose files say how; `make test-llamacpp`
+asks the servers themselves), except those of a server that loads or fails. Ollama's are written by hand, in the form
+that its documentation and sources show: it does not run here, and what it changed since is not noticed.
 """
 
 import json
@@ -36,6 +36,8 @@ class Wire:
     wrong: Refusal
     usage: dict | None = None
     text: str = TEXT
+    wrong_code: str = "model_refused_request"
+    context: int | None = None
     tells_no_stream: bool = False
 
     def refuses(self, server: ModelServer, refusal: Refusal) -> None:
@@ -46,8 +48,8 @@ class Wire:
             server.then(partial(server.it_fails, *refusal))
 
 
-def recorded(name: str) -> Wire:
-    """The wire of a server whose answers were recorded."""
+def recorded(name: str, **more: object) -> Wire:
+    """The wire of a server whose answers were recorded, and what could not be."""
     answers = json.loads((RECORDED / f"{name}.json").read_text())["answers"]
 
     def refusal(asked: str) -> Refusal:
@@ -62,9 +64,9 @@ def recorded(name: str) -> Wire:
         usage=next((entry["usage"] for entry in sse(stream)[:-1] if entry.get("usage")), None),
         tokenize=refusal("tokenize"),
         too_long=refusal("too long, no stream"),
-        unavailable=(500, {"error": {"message": "llama_decode returned -3", "type": "internal_server_error"}}),
         wrong=refusal("audio"),
         tells_no_stream=answers["too long"]["body"] == "",
+        **more,
     )
 
 
@@ -98,24 +100,16 @@ SERVERS = {
         wrong=(400, {"error": {"message": "invalid message format", "type": "invalid_request_error", **NO_MORE}}),
         usage=USAGE,
     ),
-    "llama.cpp": Wire(
-        model={"id": "tiny.gguf", "object": "model", "owned_by": "llamacpp", "meta": {"n_ctx_train": 131072}},
-        stream=events(
-            choice(role="assistant", content=None),
-            choice(content="It is"),
-            choice(content=" thin [1]."),
-            choice("stop"),
-            {"choices": [], "usage": USAGE, "timings": {"prompt_n": 26, "predicted_per_second": 31.5}},
-            head={"id": "chatcmpl-Xb1", "created": 1735000000, "model": "tiny.gguf", "system_fingerprint": "b7000-a"},
-        ),
-        tokenize=(200, {"tokens": []}),
-        too_long=(400, {"error": {"code": 400, "message": "the request exceeds the available context size, try "
-        "increasing it", "type": "exceed_context_size_error", "n_prompt_tokens": 9000, "n_ctx": 8192}}),
+    "llama.cpp": recorded(
+        "llama.cpp",
         unavailable=(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}),
-        wrong=(400, {"error": {"code": 400, "message": "unsupported content[].type", "type": "invalid_request_error"}}),
-        usage=USAGE,
+        wrong_code="audio_not_supported",
+        context=2048,
     ),
-    "llama-cpp-python": recorded("llama-cpp-python"),
+    "llama-cpp-python": recorded(
+        "llama-cpp-python",
+        unavailable=(500, {"error": {"message": "llama_decode returned -3", "type": "internal_server_error"}}),
+    ),
 }
 each_server = pytest.mark.parametrize("wire", SERVERS.values(), ids=SERVERS)
 
@@ -140,6 +134,8 @@ async def test_its_stream_is_relayed_whole(serve, model_server, wire):
     assert "".join(choice["delta"].get("content", "") for choice in choices) == wire.text
     assert [choice["finish_reason"] for choice in choices if choice["finish_reason"]] == ["stop"]
     assert [chunk["usage"] for chunk in chunks if chunk.get("usage")] == ([wire.usage] if wire.usage else [])
+    listing = {model["id"]: model["max_model_len"] for model in (await client.get("/v1/models")).json()["data"]}
+    assert listing[wire.model["id"]] == wire.context
     assert {chunk["model"] for chunk in chunks} == {wire.model["id"]} == {model_server.requests[0]["model"]}
 
 
@@ -176,7 +172,7 @@ async def test_what_it_does_not_take_is_no_fault(serve, model_server, wire):
     client = await serve(backends=f"other=openai:{model_server.url}", eject_after=1)
     for _ in range(2):
         response = await client.post(PATH, json=chat())
-        assert (response.status_code, response.json()["error"]["code"]) == (400, "model_refused_request")
+        assert (response.status_code, response.json()["error"]["code"]) == (400, wire.wrong_code)
     assert (await client.get("/status")).json()["backends"][0]["replicas"][0]["state"] == "up"
 
 

@@ -57,9 +57,11 @@ def test_status_without_a_body_has_a_reason(status, reason):
     assert failure.said
 
 
-def test_what_llama_cpp_python_calls_a_failure_of_its_own_is_told_apart():
-    """It answers 500 to a body that it does not take and to embeddings that it does not make; a real 500 stays one."""
+def test_what_is_called_a_failure_of_the_server_and_is_none_is_told_apart():
+    """llama-cpp-python answers 500 to a body that it does not take and to embeddings that it does not make, llama.cpp's
+    server to audio; a real 500 stays one."""
     said = {
+        "audio input is not supported - hint: you may need to provide the mmproj": Reason.CANNOT_HEAR,
         "2 validation errors:\n  {'type': 'literal_error'}": Reason.CLIENT_FAULT,
         "llama_decode returned -3": Reason.SERVER_ERROR,
     }

@@ -203,9 +203,15 @@ def served_models(body: bytes) -> tuple[ServedModel, ...]:
     """The models in a body of GET /models, in the server's order; () when it is no such list."""
     try:
         entries = orjson.loads(body)["data"]
-        return tuple(ServedModel(str(entry["id"]), _length(entry.get("max_model_len"))) for entry in entries)
+        return tuple(ServedModel(str(entry["id"]), _context_of(entry)) for entry in entries)
     except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
         return ()
+
+
+def _context_of(entry: dict) -> int | None:
+    """As vLLM says it, or llama.cpp's server: what one request may have, whatever the model was trained for."""
+    meta = entry.get("meta")
+    return _length(entry.get("max_model_len")) or _length(meta.get("n_ctx") if isinstance(meta, dict) else None)
 
 
 def _length(given: object) -> int | None:

@@ -16,6 +16,8 @@ _CONTEXT_WORDS = re.compile(
 )
 # llama-cpp-python says 500 to a body that it does not take, like one with audio.
 _INVALID_WORDS = re.compile(r"\d+ validation errors?\b")
+# And llama.cpp's server says it to audio for a model that reads.
+_DEAF_WORDS = "audio input is not supported"
 _NO_ENDPOINT_WORDS = re.compile(r"does not support|must be created with embedding=True")
 
 
@@ -52,6 +54,8 @@ def failure_of(status: int, error: dict, retry_after: str | None = None) -> Fail
         return Failure(Reason.REFUSED, f"it refused our key (HTTP {status}); check VIVA_LLM_API_KEY")
     if status == 404:
         return Failure(Reason.REFUSED, "it knows no such address or model (HTTP 404); check its entry in the list")
+    if status == 500 and str(error.get("message") or "").startswith(_DEAF_WORDS):
+        return Failure(Reason.CANNOT_HEAR, "it understands no audio")
     if status == 500 and _INVALID_WORDS.match(str(error.get("message") or "")):
         return Failure(Reason.CLIENT_FAULT, "it refused the request as invalid (HTTP 500)")
     if status < 500:
