@@ -41,7 +41,7 @@ class App {
 
   async start() {
     new LinkView(this.#connection);
-    watchTabs();
+    watchTabs((pane) => pane === "lecture" && this.#transcript.reveal());
     this.#wireLectures();
     this.#wireTalk();
     this.#wirePlayer();
@@ -88,7 +88,7 @@ class App {
     this.#player.addEventListener("cited", ({ detail }) => this.#transcript.cite(detail));
     this.#player.addEventListener("failed", () => this.#notices.show("The recording cannot be played just now. Try again in a moment."));
     this.#transcript.addEventListener("seek", ({ detail }) => {
-      this.#speaker.stop();
+      this.#dialogue.hush();
       this.#player.seek(detail);
       this.#player.play();
     });
@@ -102,14 +102,14 @@ class App {
   }
 
   /** @param {import("./api.js").Citation} citation */
-  async #cite({ start, end }) {
+  #cite(citation) {
     const { cited, isPlaying } = this.#player;
-    if (isPlaying && cited?.start === start && cited.end === end) {
+    if (isPlaying && cited === citation) {
       this.#player.pause();
       return;
     }
-    await this.#dialogue.stop(); // two voices at once are none
-    await this.#player.playSeconds(start, end);
+    this.#dialogue.hush(); // two voices at once are none
+    this.#player.playSeconds(citation);
   }
 
   #markCited() {

@@ -39,6 +39,7 @@ export class Composer extends EventTarget {
   /** @param {boolean} usable whether there is a lecture to ask about */
   set usable(usable) {
     for (const id of ["question", "send", "mic", "hands-free"]) element(id).disabled = !usable;
+    this.#question.placeholder = usable ? "Ask about this lecture" : "Choose a lecture first";
   }
 
   #press() {

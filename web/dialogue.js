@@ -97,6 +97,11 @@ export class Dialogue extends EventTarget {
     await this.#answering.interrupt();
   }
 
+  /** Only the sound of the answer ends: it is written on, and kept whole. */
+  hush() {
+    this.#answering.hush();
+  }
+
   /** The button goes down. */
   async press() {
     if (this.#held) return;

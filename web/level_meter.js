@@ -5,8 +5,8 @@ import { element } from "./template.js";
 const BAR_PX = 3;
 const GAP_PX = 3;
 /** Speech lies between these, in decibels below full scale. */
-const QUIET_DB = -55;
-const LOUD_DB = -12;
+const QUIET_DB = -50;
+const LOUD_DB = -5;
 
 export class LevelMeter {
   #canvas = element("wave");

@@ -9,8 +9,12 @@ export function showPane(name) {
   }
 }
 
-export function watchTabs() {
-  for (const button of document.querySelectorAll(".tabs button")) {
-    button.addEventListener("click", () => showPane(/** @type {any} */ (button).dataset.pane));
+/** @param {(name: string) => void} shown called when a tab was chosen */
+export function watchTabs(shown) {
+  for (const button of /** @type {NodeListOf<any>} */ (document.querySelectorAll(".tabs button"))) {
+    button.addEventListener("click", () => {
+      showPane(button.dataset.pane);
+      shown(button.dataset.pane);
+    });
   }
 }

@@ -31,7 +31,7 @@ export class Player extends EventTarget {
     return !this.#audio.paused;
   }
 
-  /** The seconds of the citation that was asked for last. */
+  /** The citation that was asked for last. */
   get cited() {
     return this.#cited;
   }
@@ -53,10 +53,10 @@ export class Player extends EventTarget {
     return this.#begin();
   }
 
-  /** Plays only these seconds. @param {number} start @param {number} end */
-  playSeconds(start, end) {
-    this.#cite({ start, end });
-    this.#audio.currentTime = start;
+  /** Plays only the seconds of a citation. @param {{start: number, end: number}} citation */
+  playSeconds(citation) {
+    this.#cite(citation);
+    this.#audio.currentTime = citation.start;
     return this.#begin();
   }
 

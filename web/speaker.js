@@ -63,9 +63,10 @@ export class Speaker extends EventTarget {
   }
 
   #clear() {
-    for (const item of this.#open) this.dispatchEvent(new CustomEvent("silent", { detail: item }));
+    const silent = [...this.#open];
     this.#open.clear();
     this.#played.clear();
+    for (const item of silent) this.dispatchEvent(new CustomEvent("silent", { detail: item }));
   }
 
   /** What has left the loudspeaker, which lags behind what was given to the system. */

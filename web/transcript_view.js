@@ -87,6 +87,12 @@ export class TranscriptView extends EventTarget {
     }
   }
 
+  /** The transcript has come into sight: what is marked in it is to be seen. */
+  reveal() {
+    const cited = this.#segments.findIndex(({ item }) => item.hasAttribute("data-cited"));
+    this.#scrollTo(this.#cited && cited >= 0 ? cited : this.#current, true);
+  }
+
   /** The segment that is heard at that time, or was the last; -1 before the first. */
   #at(seconds) {
     let [low, high] = [0, this.#segments.length];
@@ -128,11 +134,11 @@ export class TranscriptView extends EventTarget {
     this.dispatchEvent(new CustomEvent("seek", { detail: start }));
   }
 
-  #scrollTo(index) {
+  #scrollTo(index, atOnce = false) {
     const item = this.#segments[index]?.item;
     if (!item) return;
     this.#scrolledByUsAt = performance.now();
-    const smooth = !matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const smooth = !atOnce && !matchMedia("(prefers-reduced-motion: reduce)").matches;
     const top = item.offsetTop - this.#scroller.offsetTop - this.#scroller.clientHeight / 3;
     this.#scroller.scrollTo({ top, behavior: smooth ? "smooth" : "instant" });
   }

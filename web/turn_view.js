@@ -49,7 +49,7 @@ export class TurnView extends EventTarget {
   /** Shows which citation is being played. @param {{start: number, end: number}|null} cited */
   markPlaying(cited) {
     for (const [citation, chip] of this.#chips) {
-      const playing = cited !== null && citation.start === cited.start && citation.end === cited.end;
+      const playing = citation === cited; // another answer may rest on the same seconds
       chip.setAttribute("aria-pressed", String(playing));
       chip.querySelector("use")?.setAttribute("href", playing ? "#icon-pause" : "#icon-play");
     }
@@ -58,16 +58,12 @@ export class TurnView extends EventTarget {
   #showAnswer() {
     const { answer, answerState, heard } = this.turn;
     this.#part(".answer-text").hidden = answerState === "failed" && !answer;
-    if (answerState !== "cut") {
-      write(this.#part(".heard"), answer);
-      write(this.#part(".unheard"), "");
-      return;
-    }
-    const kept = heard ?? answer;
-    const rest = answer.startsWith(kept) ? answer.slice(kept.length).trim() : "";
-    write(this.#part(".heard"), kept ? `${kept.trimEnd()} …` : "Stopped.");
-    write(this.#part(".unheard"), rest);
-    this.#part(".unheard").title = "Not heard: you went on";
+    const isCut = answerState === "cut";
+    const kept = isCut ? (heard ?? answer) : answer;
+    write(this.#part(".heard"), kept);
+    this.#part(".cut").hidden = !isCut;
+    // What was written and not heard is not part of the conversation, but nobody's text vanishes while they read it.
+    write(this.#part(".unheard"), isCut && answer.startsWith(kept) ? answer.slice(kept.length).trim() : "");
   }
 
   #showProblem() {

@@ -101,7 +101,9 @@ def test_a_citation_plays_its_seconds_and_marks_them(talking):
     citation = talking.wire.told("response.done")[0]["response"]["output"][0]["content"][0]["annotations"][0]
     position = page.evaluate("document.getElementById('audio').currentTime")
     assert citation["end"] - 0.1 <= position < citation["end"] + 0.5
-    talking.until(talking.loudspeaker.is_silent_now)  # two voices at once are none
+    talking.heard_out()  # two voices at once are none: the answer's went silent
+    assert talking.loudspeaker.is_silent_now()
+    assert not talking.wire.asked("conversation.item.truncate")  # and its text is kept whole
 
 
 def test_the_transcript_follows_the_recording_and_leads_it(talking):

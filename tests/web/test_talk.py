@@ -83,7 +83,7 @@ def test_stopping_an_answer_silences_it_and_keeps_what_was_heard(talking, url):
             return client.session(created["session"]["id"]).turns[-1]["answer"]
 
         talking.until(lambda: len(kept()) < len("".join(e["delta"] for e in talking.wire.told(TEXT))) - 20)
-        assert turn.locator(".heard").inner_text().removesuffix(" …").startswith(kept()[:20])
+        assert turn.locator(".heard").inner_text().startswith(kept()[:20])
 
 
 TEXT = "response.output_audio_transcript.delta"

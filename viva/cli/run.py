@@ -62,7 +62,7 @@ def _serve(stack: Stack, place: Place, console: Console, *, verbose: bool) -> No
 def _print_directions(place: Place, console: Console) -> None:
     viva_command = os.path.relpath(Path(sys.executable).with_name("viva"))
     url = "" if place.port == 8080 else f" --url {place.url}"
-    console.print(f"\n  {place.url}{'':6}API: {place.url}/docs{'':6}Logs: {place.logs}{os.sep}\n")
+    console.print(f"\n  Page: {place.url}{'':6}API: {place.url}/docs{'':6}Logs: {place.logs}{os.sep}\n")
     console.print(f'  {viva_command} ask --lecture sample --text "{_SAMPLE_QUESTION}"{url}')
     console.print(f"  {viva_command} status{url}\n")
     console.print("`make models` fetches better speech models. Ctrl-C stops everything.")

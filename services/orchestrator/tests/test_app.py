@@ -28,13 +28,6 @@ async def test_invoke_answers_in_json_lines(client):
     }
 
 
-async def test_the_bare_address_leads_to_the_documentation(client):
-    """What a person opens first is no error."""
-    response = await client.get("/", follow_redirects=True)
-    assert response.status_code == 200
-    assert response.url.path == "/docs"
-
-
 async def test_chat_is_the_same_as_server_sent_events(client):
     """The event's name is its type."""
     response = await client.post("/chat", json={"lecture_id": "lec_1", "question": "Who made it?"})
