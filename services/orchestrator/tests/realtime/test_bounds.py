@@ -236,6 +236,21 @@ async def test_on_sigterm_the_running_turn_ends_and_then_1012(start, servers):
     assert await busy.closed() == 1012
 
 
+async def test_an_answer_that_takes_longer_than_the_drain_is_cut_short(start, servers):
+    """It is told to be over, and then 1012 all the same."""
+    replica = await start(drain_s=10)
+    caller = await replica.call()
+    servers.pause.clear()
+    await caller.says("who made the first circuit")
+    await caller.send("response.create")
+    await caller.until("response.output_audio_transcript.delta")
+    replica.server.handle_exit(signal.SIGTERM, None)
+    response = (await caller.until("response.done"))["response"]
+
+    assert response["status"] == "cancelled"
+    assert await caller.closed() == 1012
+
+
 async def test_after_a_restart_the_client_carries_on_elsewhere(start):
     """Closed with 1012, it connects to another replica and its conversation is there."""
     first, second = await start(), await start()

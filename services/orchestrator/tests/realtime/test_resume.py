@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+from websockets.frames import Frame, Opcode
+
 from .conftest import PATIENCE_S
 
 ANSWER = "It was Jack Kilby. He showed it in 1958."
@@ -94,15 +97,17 @@ async def test_an_answer_nobody_comes_back_for_is_given_up(start, servers):
         await servers.left.wait()
 
 
-async def test_who_says_goodbye_stops_the_work(start, servers):
-    """A connection closed with 1000 is meant: nothing is finished for it."""
+@pytest.mark.parametrize("goodbye", [b"", (1000).to_bytes(2, "big")])
+async def test_who_says_goodbye_stops_the_work(start, servers, goodbye):
+    """A connection that is closed on purpose, with 1000 or as a browser's close() does, gets nothing finished."""
     replica = await start()
     caller = await replica.call()
     servers.pause.clear()
     await caller.says("who made it")
     await caller.send("response.create")
     await caller.until("response.output_audio_transcript.delta")
-    await caller.socket.close()
+    # By hand, since the library always sends a code.
+    caller.socket.transport.write(Frame(Opcode.CLOSE, goodbye).serialize(mask=True))
 
     async with asyncio.timeout(PATIENCE_S):
         await servers.left.wait()

@@ -55,7 +55,7 @@ class Arrival:
         dialogue = Dialogue(
             parts, session, configuration, self.conversation, outgoing, unstored=not self.stored, idle=idle
         )
-        await dialogue.begin(answering=kept is not None and kept.answering)
+        await dialogue.begin(answering=kept.answering if kept is not None else frozenset())
         return dialogue
 
     def missed(self) -> list[out.Event]:

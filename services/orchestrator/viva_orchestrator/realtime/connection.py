@@ -17,8 +17,13 @@ from viva_orchestrator.realtime.dialogue import Dialogue
 from viva_orchestrator.realtime.outgoing import Outgoing
 from viva_orchestrator.realtime.parts import RealtimeParts
 
-CLOSED_BY_CLIENT = 1000
+# With what clients say goodbye: 1000, or no code at all, as a browser's close() does. One whose page is left says 1001,
+# and may be back in a moment.
+GOODBYES = (1000, 1005)
+VANISHED = 1006
 RESTARTING = 1012
+# Of the time that answers get to end once the server stops, for saying that it was not enough.
+LAST_S = 5.0
 
 
 class Connection:
@@ -37,6 +42,8 @@ class Connection:
         )
         self._dialogue: Dialogue | None = None
         self._leaving = False
+        self._hurry: asyncio.TimerHandle | None = None
+        self._cutting: asyncio.Task[None] | None = None
         self._goodbye: asyncio.Task[None] | None = None
 
     async def run(self, arrival: Arrival) -> str:
@@ -46,7 +53,9 @@ class Connection:
         self._out.put([out.session_created(self._dialogue.session()), *arrival.missed()])
         code = await self._follow()
         self._out.close()
-        if code == CLOSED_BY_CLIENT and not self._leaving:
+        if self._hurry is not None:
+            self._hurry.cancel()
+        if code in GOODBYES and not self._leaving:
             await self._dialogue.close()
             return "closed"
         await self._dialogue.finish(self._parts.settings.realtime_resume_s)
@@ -57,7 +66,8 @@ class Connection:
         while True:
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
-                return message.get("code", 1006)
+                # Only a close frame has a reason: uvicorn gives a connection that broke the code 1005, too.
+                return message["code"] if "reason" in message else VANISHED
             event_id = None
             try:
                 event, event_id = parse(message.get("text") or message.get("bytes") or b"")
@@ -73,7 +83,15 @@ class Connection:
     def _leave(self) -> None:
         """The server begins to stop: the answer under way ends, then the client is told to come back."""
         self._leaving = True
+        drain_s = self._parts.settings.drain_s
+        last_s = min(LAST_S, drain_s / 2)
+        self._hurry = asyncio.get_running_loop().call_later(drain_s - last_s, self._leave_now)
         self._leave_if_told()
+
+    def _leave_now(self) -> None:
+        """The answer takes longer than there is time: it ends as far as it is, and `_leave_if_told` is called."""
+        if self._dialogue is not None and self._dialogue.active and self._cutting is None:
+            self._cutting = asyncio.create_task(self._dialogue.cut_short())
 
     def _leave_if_told(self) -> None:
         active = self._dialogue is not None and self._dialogue.active

@@ -87,13 +87,13 @@ class Dialogue:
             **self._configuration.effective(),
         }
 
-    async def begin(self, *, answering: bool) -> None:
-        """Sets up what listens; `answering`: a turn is being finished for this conversation, here or elsewhere."""
+    async def begin(self, *, answering: frozenset[str]) -> None:
+        """Sets up what listens; `answering`: turns that are being finished for this conversation, here or elsewhere."""
         await self._speech.configure(self._configuration)
         if self._lecture_id is not None:
             await self._choose_lecture(self._lecture_id)
         if answering:
-            self._awaiting = asyncio.create_task(self._add_answer())
+            self._awaiting = asyncio.create_task(self._add_answers(answering))
 
     async def handle(self, event: asked.ClientEvent) -> None:
         """Does what the client asks for. Raises VivaError for what cannot be done."""
@@ -137,6 +137,10 @@ class Dialogue:
                 if spoken and (detection is None or detection.create_response):
                     self._responses.begin(wanted, self._lecture_id, {}, at_once=False)
         self._keeper.changed()
+
+    async def cut_short(self) -> None:
+        """The answer ends where it is, since there is no time for the rest."""
+        await self._responses.interrupt("client_cancelled")
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -210,9 +214,9 @@ class Dialogue:
             await self._history.cut(shorter)
         self._out.put([out.item_truncated(event.item_id, event.content_index, event.audio_end_ms)])
 
-    async def _add_answer(self) -> None:
+    async def _add_answers(self, turns: frozenset[str]) -> None:
         """Adds what is still being answered for this session, as soon as it is there."""
         with contextlib.suppress(StageUnavailable):
-            for item in await self._parts.conversations.answered(self._session.session_id):
+            for item in await self._parts.conversations.answered(self._session.session_id, turns):
                 if self._conversation.get(item.id) is None:
                     self._create(item, None)

@@ -92,7 +92,7 @@ class Responses:
             self._alone.add(response)
         else:
             self._active = response
-            self._keeper.answering(time.time() + self._parts.settings.turn_deadline_s)
+            self._keeper.answering(reply.turn_id, time.time() + self._parts.settings.turn_deadline_s)
         response.start(at_once=at_once)
 
     async def cancel_asked(self) -> None:
@@ -166,8 +166,8 @@ class Responses:
         if response is not self._active:
             return
         self._active = None
-        self._keeper.answering(None)
         reply = response.reply
+        self._keeper.answering(reply.turn_id, None)
         if not reply.created:
             # Who goes on speaking before the answer began has not finished the question.
             for item in self._conversation:

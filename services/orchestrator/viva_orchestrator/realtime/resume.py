@@ -21,8 +21,8 @@ from viva_orchestrator.state import redis_call
 # Only for a client that comes back while an answer is still being finished for it.
 LOOK_EVERY_S = 0.2
 
-# Fields of the hash: the configuration, the ids in order, until when a turn is being answered, and each item.
-_CONFIGURATION, _ORDER, _RUNNING, _ITEM = "configuration", "order", "running", "item:"
+# Fields of the hash: the configuration, the ids in order, until when each turn is being answered, and each item.
+_CONFIGURATION, _ORDER, _ANSWERING, _ITEM = "configuration", "order", "answering:", "item:"
 
 # Sets and deletes fields of a session that is still there: what was forgotten must not come back.
 _WRITE = """
@@ -37,11 +37,11 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A conversation as it was left: `answering` says that a turn is being finished for it somewhere."""
+    """A conversation as it was left: `answering` are the turns that are being finished for it somewhere."""
 
     asked: dict[str, Any] | None
     items: tuple[Item, ...]
-    answering: bool
+    answering: frozenset[str]
 
 
 class Conversations:
@@ -65,16 +65,18 @@ class Conversations:
         order = orjson.loads(fields.get(_ORDER.encode(), b"[]"))
         known = [items.pop(item_id) for item_id in order if item_id in items]
         asked = fields.get(_CONFIGURATION.encode())
-        running_until = float(fields.get(_RUNNING.encode(), 0))
-        # Items that the order does not have were added by two replicas at once.
-        return Kept(
-            orjson.loads(asked) if asked else None, (*known, *items.values()), running_until > time.time()
+        answering = frozenset(
+            name.decode().removeprefix(_ANSWERING)
+            for name, until in fields.items()
+            if name.startswith(_ANSWERING.encode()) and float(until) > time.time()
         )
+        # Items that the order does not have were added by two replicas at once.
+        return Kept(orjson.loads(asked) if asked else None, (*known, *items.values()), answering)
 
-    async def answered(self, session_id: str) -> tuple[Item, ...]:
-        """The items once the turn that is being answered has ended, or its time is over."""
-        while (kept := await self.read(session_id)) is not None and kept.answering:  # noqa: ASYNC110 - another replica's
-            await asyncio.sleep(LOOK_EVERY_S)
+    async def answered(self, session_id: str, turns: frozenset[str]) -> tuple[Item, ...]:
+        """The items once these turns have ended, or their time is over."""
+        while (kept := await self.read(session_id)) is not None and kept.answering & turns:  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_EVERY_S)  # what is waited for happens in another replica
         return kept.items if kept is not None else ()
 
     async def write(self, session_id: str, fields: dict[str, bytes], gone: list[str]) -> None:
@@ -103,14 +105,15 @@ class Keeper:
         self._fields[_CONFIGURATION] = orjson.dumps(dict(configuration.asked))
         self.changed()
 
-    def answering(self, until: float | None) -> None:
+    def answering(self, turn_id: str, until: float | None) -> None:
         """A turn is being answered, until this Unix time at the latest; None: no more."""
-        self._gone.discard(_RUNNING)
-        self._fields.pop(_RUNNING, None)
+        field = _ANSWERING + turn_id
+        self._gone.discard(field)
+        self._fields.pop(field, None)
         if until is None:
-            self._gone.add(_RUNNING)
+            self._gone.add(field)
         else:
-            self._fields[_RUNNING] = str(until).encode()
+            self._fields[field] = str(until).encode()
         self.changed()
 
     def changed(self) -> None:
