@@ -31,7 +31,7 @@ from viva_llm.extractive.weights import WEIGHTS_FILE, Weights
 
 # What a kind of example counts altogether. What is to be refused is what people ask in vain, then what is asked about
 # another lecture or for a detail that is missing, then what is asked where the answering passages were taken out.
-SHARES = {"answered": 1.0, "far": 0.35, "near": 0.35, "detail": 0.2, "elsewhere": 0.2, "removed": 0.1}
+SHARES = {"answered": 1.0, "far": 0.35, "near": 0.35, "detail": 0.35, "elsewhere": 0.2, "removed": 0.1}
 REFUSED = 0.94  # of the far and near questions, where a lecture is short
 PENALTY = 0.3, 10.0  # of squared weights: of the ranking, of the covering (features scaled to one)
 TOTAL_WEIGHT = 400.0
