@@ -27,6 +27,24 @@ from ..running_app import SEGMENTS
 PATIENCE_S = 60.0
 """How long a test waits for what has to come; a busy machine may be slow."""
 
+# Every event that clients know. Older ones of pipecat end at any other, and at one over a megabyte.
+KNOWN = {
+    "session.created",
+    "session.updated",
+    "error",
+    *(f"input_audio_buffer.{end}" for end in ("speech_started", "speech_stopped", "committed", "cleared")),
+    *(f"conversation.item.{end}" for end in ("added", "done", "deleted", "truncated", "retrieved")),
+    *(f"conversation.item.input_audio_transcription.{end}" for end in ("delta", "completed", "failed")),
+    *("response.created", "response.done"),
+    *(f"response.{part}.{end}" for part in ("output_item", "content_part") for end in ("added", "done")),
+    *(
+        f"response.{kind}.{end}"
+        for kind in ("output_audio", "output_audio_transcript", "output_text")
+        for end in ("delta", "done")
+    ),
+}
+LARGEST_EVENT = 2**20
+
 # A second of something, as a microphone would send it.
 NOISE = bytes(range(256)) * 188
 
@@ -43,10 +61,15 @@ class Caller:
         await self.socket.send(json.dumps({"type": kind, **fields}))
 
     async def next(self) -> dict[str, Any]:
-        """The next event."""
+        """The next event, which is one that every client can take."""
         async with asyncio.timeout(PATIENCE_S):
-            self.seen.append(json.loads(await self.socket.recv()))
-        return self.seen[-1]
+            message = await self.socket.recv()
+        event = json.loads(message)
+        self.seen.append(event)
+        assert event["type"] in KNOWN
+        assert isinstance(event["event_id"], str)
+        assert len(message) < LARGEST_EVENT
+        return event
 
     async def until(self, kind: str) -> dict[str, Any]:
         """The next event of a type; those before it are in `seen`."""

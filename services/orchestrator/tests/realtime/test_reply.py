@@ -10,7 +10,7 @@ from viva import events
 from viva_orchestrator.realtime.conversation import Conversation
 from viva_orchestrator.realtime.heard import BYTES_PER_MS
 from viva_orchestrator.realtime.reply import Reply, Wanted
-from viva_orchestrator.turn import Written
+from viva_orchestrator.remembering import Written
 
 TEXT = "It was made by Jack Kilby."
 

@@ -62,7 +62,7 @@ async def test_what_was_missed_is_sent_and_nothing_else(start):
 
 async def test_an_answer_is_finished_for_who_vanished(start, servers):
     """In writing only; whoever comes back gets it once, from another replica too, and the history has it once."""
-    first, second = await start(), await start()
+    first, second = await start(realtime_resume_s=3600), await start()
     caller = await first.call()
     servers.pause.clear()
     await caller.says("who made it")
@@ -100,7 +100,7 @@ async def test_an_answer_nobody_comes_back_for_is_given_up(start, servers):
 @pytest.mark.parametrize("goodbye", [b"", (1000).to_bytes(2, "big")])
 async def test_who_says_goodbye_stops_the_work(start, servers, goodbye):
     """A connection that is closed on purpose, with 1000 or as a browser's close() does, gets nothing finished."""
-    replica = await start()
+    replica = await start(realtime_resume_s=3600)
     caller = await replica.call()
     servers.pause.clear()
     await caller.says("who made it")
