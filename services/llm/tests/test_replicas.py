@@ -283,6 +283,20 @@ async def test_trial_whose_client_left_makes_room_for_the_next(serve, replicas, 
     assert answer["choices"][0]["message"]["content"] == "back"
 
 
+async def test_retry_does_not_join_a_trial(serve, replicas, model_server, second_server):
+    """While one question tries a replica, another that fails elsewhere goes on to the next route, not there."""
+    client = await serve(routes_file=replicas, eject_after=1, rest_s=0.3, **STILL)
+    first, second = await half_open(client, "k", model_server, second_server)
+    trial = asyncio.create_task(client.post(PATH, json=chat(prompt_cache_key="k")))
+    await asyncio.wait_for(first.asked.wait(), SOON_S)
+    second.it_fails(500)
+    before = len(first.requests)
+    response = await client.post(PATH, json=chat(prompt_cache_key="k"))
+    assert response.headers["x-viva-degraded"] == "llm:extractive"
+    assert len(first.requests) == before
+    trial.cancel()
+
+
 async def test_replica_that_is_gone_is_not_asked(serve, replicas, model_server, second_server):
     """A replica that does not answer its probes leaves all questions to the other; without either, none is ready."""
     client = await serve(routes_file=replicas, probe_interval_s=0.02, load_interval_s=60)
