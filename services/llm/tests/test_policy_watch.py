@@ -6,8 +6,8 @@ import pytest
 
 from viva.errors import EngineUnavailable
 from viva_llm import backend as backend_module
-from viva_llm import router
 from viva_llm.app import create_app
+from viva_llm.backend import Backend
 from viva_llm.settings import LLMSettings
 
 from .model_server import HOLD, chat, event, text_event
@@ -153,23 +153,26 @@ async def test_wrong_change_is_refused_and_told(serve, routes_file, model_server
 
 
 async def test_change_that_cannot_be_taken_over_is_tried_again(serve, routes_file, model_server, monkeypatch):
-    """A right file whose backends cannot be started is told of once, and taken over as soon as they can be."""
+    """A right file whose backends cannot be started is told of once, changes nothing, and is taken over as soon as they
+    can be."""
     backends, route = {"a": {"url": model_server.url}}, [{"backend": "a", "model": "m"}]
-    client = await serve(routes_file=routes_file(backends, fast=route), reload_interval_s=0.02)
+    client = await serve(routes_file=routes_file(backends, fast=route), reload_interval_s=0.02, probe_interval_s=0.02)
     asked = 0
 
-    def refuse(*_given: object) -> None:
+    async def refuse(_backend: Backend) -> None:
         nonlocal asked
         asked += 1
         raise EngineUnavailable("not now.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(router, "make_backend", refuse)
-        routes_file({"b": {"url": model_server.url}}, fast=[{"backend": "b", "model": "m"}])
-        body = await until(client, lambda body: body["policy"]["error"] and asked > 2)
-        assert (body["policy"]["error"], body["engine"]) == ("not now.", "a")
+        patched.setattr(Backend, "start", refuse)
+        model_server.models = []  # which is no fault of a server that is asked for `m`
+        routes_file({**backends, "b": {"url": model_server.url}}, fast=[{"backend": "a"}, {"backend": "b"}])
+        body = await until(client, lambda body: body["policy"]["error"] and asked > 20)
+        assert (body["policy"]["error"], body["engine"], body["backends"][0]["ready"]) == ("not now.", "a", True)
         assert 'viva_llm_policy_reloads_total{outcome="refused"} 1.0' in (await client.get("/metrics")).text
-    body = await until(client, lambda body: body["engine"] == "b")
+        assert (await client.post(PATH, json=chat(model="a"))).status_code == 404  # a name of the new file alone
+    body = await until(client, lambda body: len(body["backends"]) == 2)
     assert body["policy"]["error"] is None
 
 

@@ -82,8 +82,9 @@ class Router:
         kept = {name: self.backends[name] for name, entry in new.items() if old.get(name) == entry}
         fresh = {name: make_backend(name, new[name], self._settings) for name in new.keys() - kept.keys()}
         backends = {name: kept.get(name) or fresh[name] for name in new}
-        aliases = self._routes(policy, backends)
+        _say_whether_they_learn(policy, fresh)
         await self._start(fresh.values())
+        aliases = self._routes(policy, backends)
         gone = [backend for backend in self.backends.values() if backend not in backends.values()]
         self.policy, self.backends, self.aliases = policy, backends, aliases
         for backend in gone:
@@ -108,9 +109,7 @@ class Router:
         task.add_done_callback(self._retiring.discard)
 
     def _routes(self, policy: Policy, backends: dict[str, Backend]) -> dict[str, Routes]:
-        for name, backend in backends.items():
-            steps = [step for steps in policy.aliases.values() for step in steps if step.backend == name]
-            backend.learns_model = any(not step.model for step in steps)
+        _say_whether_they_learn(policy, backends)
         return {
             alias: tuple(Route(backends[step.backend], step.model, self._deadlines(step)) for step in steps)
             for alias, steps in policy.aliases.items()
@@ -129,6 +128,12 @@ class Router:
             for route in routes:
                 found.setdefault((route.backend, route.model), route)
         return tuple(found.values())
+
+
+def _say_whether_they_learn(policy: Policy, backends: dict[str, Backend]) -> None:
+    for name, backend in backends.items():
+        steps = [step for steps in policy.aliases.values() for step in steps if step.backend == name]
+        backend.learns_model = any(not step.model for step in steps)
 
 
 def _own_name(route: Route) -> str:
