@@ -27,6 +27,8 @@ class HeldWorker:
         self.cancelled = 0
         self.error: Exception | None = None
         self.release = asyncio.Event()
+        self.settled = asyncio.Event()
+        self.settled.set()
 
     async def transcribe(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
         self.given.append([speech.start_s for speech in batch])
@@ -38,6 +40,10 @@ class HeldWorker:
         if self.error:
             raise self.error
         return [Hypothesis((Segment(0.0, 1.0, str(speech.start_s)),)) for speech in batch]
+
+
+    async def settle(self) -> None:
+        await self.settled.wait()
 
 
 def speech(start_s: float) -> Speech:
@@ -216,6 +222,33 @@ async def test_a_question_without_a_worker_pushes_a_partial_out() -> None:
     await settle()
     assert partial.cancelled()
     assert ordinary.given == [[70], [51]]
+    await scheduler.close()
+
+
+async def test_a_question_goes_to_the_worker_that_is_free_first() -> None:
+    """A worker that was told to stop but cannot is no place for a question: another may be free before it."""
+    reserved, ordinary = HeldWorker(reserved=True), HeldWorker()
+    ordinary.settled.clear()
+    scheduler = scheduler_of(reserved, ordinary)
+    scheduler.offer_partial(speech(70), PARTIAL)
+    await settle()
+    first, second = submit(scheduler.admit(3, interactive=True), 50, 51)
+    await settle()
+    reserved.release.set()
+    await asyncio.gather(first, second)
+    assert (reserved.given, ordinary.given) == ([[50], [51]], [[70]])
+    await scheduler.close()
+
+
+async def test_questions_have_the_cores() -> None:
+    """While a question is being recognised there are fewer partials, on a small machine none."""
+    scheduler = scheduler_of(HeldWorker(reserved=True), HeldWorker(), HeldWorker())
+    (question,) = submit(scheduler.admit(3, interactive=True), 50)
+    await settle()
+    assert scheduler.offer_partial(speech(70), PARTIAL) is None
+    question.cancel()
+    await settle()
+    assert scheduler.offer_partial(speech(70), PARTIAL) is not None
     await scheduler.close()
 
 

@@ -56,6 +56,9 @@ class Uneven:
             await asyncio.sleep(0)
         return [Hypothesis((Segment(0.1, 1.0, f"sentence {number}"),), self._language)]
 
+    async def settle(self) -> None:
+        """Nothing goes on after a cancellation."""
+
 
 class Recording:
     """PCM blocks of a set length that count how many have been taken; may end in an error."""

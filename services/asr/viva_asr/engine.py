@@ -47,6 +47,9 @@ class Worker(Protocol):
     async def transcribe(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
         """Return one hypothesis per stretch, times relative to its start; being cancelled stops the work."""
 
+    async def settle(self) -> None:
+        """Return once nothing goes on any more of what was cancelled: native code may run to its end."""
+
 
 class Engine(Protocol):
     """A speech recogniser."""

@@ -81,13 +81,16 @@ class Scheduler:
         # One worker is left out where there are several: together with the reserved one it is there for questions.
         self._partial_workers = set(ordinary[1:] or ordinary)
         self._partials: set[_Job] = set()
+        self._finals = 0  # questions' stretches that are being recognised
         self._did_partials: set[Worker] = set()
         self._tickets: set[Ticket] = set()
         self._tasks: set[asyncio.Task] = set()
         self._speed = _GUESSED_SPEED
+        self._closed = False
 
     async def close(self) -> None:
         """Cancel what is being recognised and what waits."""
+        self._closed = True
         for queue in self._queues.values():
             while queue:
                 queue.popleft().result.cancel()
@@ -151,10 +154,11 @@ class Scheduler:
         """Queue speech that goes on, or return None when no worker can be spared: the next try has more of it.
 
         Finals are never kept waiting: they are taken first, one worker more than the reserved one is left to them
-        where there are several, and when even that is not enough they push a partial out.
+        where there are several, and when even that is not enough they push a partial out. Nor are they slowed down
+        on a machine that has few cores: while they are recognised there are as many partials fewer.
         """
         places = sum(worker.batch_size for worker in self._partial_workers)
-        if self._queues[INTERACTIVE] or len(self._partials) >= places:
+        if self._queues[INTERACTIVE] or len(self._partials) + self._finals >= places:
             return None
         job = self._queue(speech, options, PARTIAL)
         self._partials.add(job)
@@ -221,6 +225,8 @@ class Scheduler:
         started = time.monotonic()
         for job in batch:
             self._metrics.queue_wait.labels(job.kind).observe(started - job.queued_at)
+        finals = sum(job.kind == INTERACTIVE for job in batch)
+        self._finals += finals
         call = asyncio.ensure_future(worker.transcribe([job.speech for job in batch], batch[0].options))
 
         def stop_when_all_left(_: asyncio.Future) -> None:
@@ -241,8 +247,12 @@ class Scheduler:
         else:
             self._settle(batch, hypotheses, time.monotonic() - started)
         finally:
-            self._idle.add(worker)
-            self._dispatch()
+            self._finals -= finals
+        if not self._closed:
+            # Whoever is next goes to a worker that is free, not to one that only has been told to stop.
+            await worker.settle()
+        self._idle.add(worker)
+        self._dispatch()
 
     def _settle(self, batch: list[_Job], hypotheses: list[Hypothesis], took_s: float) -> None:
         for job, hypothesis in zip(batch, hypotheses, strict=True):

@@ -84,13 +84,16 @@ class ChildWorker:
     async def transcribe(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
         """Recognise one stretch. Raises StageUnavailable when the child dies of it twice."""
         (speech,) = batch
-        if self.busy:
-            # Left behind by a caller that was cancelled: its answer must be read before ours.
-            await asyncio.wait([self._exchange])
+        await self.settle()
         self._exchange = asyncio.create_task(self._recognise(speech))
         self._exchange.add_done_callback(_look_at_error)
         # Shielded, since half an exchange would leave the pipe out of step; it ends by itself within seconds.
         return [self._program.read(await asyncio.shield(self._exchange), speech.duration_s)]
+
+    async def settle(self) -> None:
+        """Wait for an exchange that a cancelled caller left behind: its answer must be read before the next."""
+        if self.busy:
+            await asyncio.wait([self._exchange])
 
     async def _recognise(self, speech: Speech) -> Any:
         for _ in range(2):

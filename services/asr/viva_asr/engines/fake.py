@@ -49,6 +49,9 @@ class FakeWorker:
         await asyncio.sleep(self._latency_s)
         return [self._answer(speech.duration_s, options) for speech in batch]
 
+    async def settle(self) -> None:
+        """Nothing goes on after a cancellation."""
+
     def _answer(self, duration_s: float, options: Options) -> Hypothesis:
         texts = self._text.split()
         if options.partial:

@@ -44,6 +44,9 @@ class RemoteWorker:
                 "asr", f"The transcription server refused the request; check its URL and model ({self._settings})."
             ) from error
 
+    async def settle(self) -> None:
+        """Nothing goes on here after a cancellation."""
+
     async def _patiently(self, speech: Speech, options: Options) -> Hypothesis:
         """Ask, and once more after a pause: one hiccup must not cost a lecture that is nearly done."""
         try:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -99,6 +99,7 @@ class WhisperWorker:
         # One thread and one pipeline each: a pipeline keeps a word's time between calls.
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="whisper")
         self._pipeline = BatchedInferencePipeline(model)
+        self._batch: Future[list[Hypothesis]] | None = None
 
     def close(self) -> None:
         """Wait until the thread is done."""
@@ -106,8 +107,13 @@ class WhisperWorker:
 
     async def transcribe(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
         """Recognise clips of at most 30 s together; a batch that has begun runs to its end, which is seconds."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._run, batch, options)
+        self._batch = self._executor.submit(self._run, batch, options)
+        return await asyncio.wrap_future(self._batch)
+
+    async def settle(self) -> None:
+        """Wait for a batch that a cancelled caller left behind."""
+        if self._batch is not None and not self._batch.done():
+            await asyncio.wait([asyncio.wrap_future(self._batch)])
 
     def _run(self, batch: Sequence[Speech], options: Options) -> list[Hypothesis]:
         audio = np.concatenate([np.frombuffer(speech.pcm, dtype="<i2") for speech in batch])
