@@ -78,6 +78,7 @@ async def test_a_message_over_the_limit_closes_with_1009(start):
         await caller.socket.send("x" * (16 * 1024 * 1024))
 
     assert await caller.closed() == 1009
+    await _counted(replica, "dropped")
     assert (await other.asks())["status"] == "completed"
 
 

@@ -21,6 +21,7 @@ from viva_orchestrator.realtime.parts import RealtimeParts
 # and may be back in a moment.
 GOODBYES = (1000, 1005)
 VANISHED = 1006
+TOO_LARGE = 1009
 RESTARTING = 1012
 # Of the time that answers get to end once the server stops, for saying that it was not enough.
 LAST_S = 5.0
@@ -59,7 +60,9 @@ class Connection:
             await self._dialogue.close()
             return "closed"
         await self._dialogue.finish(self._parts.settings.realtime_resume_s)
-        return "dropped" if self._out.dropped else "shut_down" if self._leaving else "vanished"
+        if self._out.dropped or code == TOO_LARGE:
+            return "dropped"
+        return "shut_down" if self._leaving else "vanished"
 
     async def _follow(self) -> int:
         """Follows the client's events until it is gone; returns the code with which it closed."""
