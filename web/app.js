@@ -30,7 +30,7 @@ class App {
   #player = new Player(element("audio"));
   /** @type {string|null} */ #lecture = null;
 
-  #connection = new Connection(() => this.#address());
+  #connection = new Connection((again) => this.#address(again));
   #dialogue = new Dialogue(this.#connection, this.#conversation, this.#microphone, this.#speaker);
   #lecturesView = new LecturesView(this.#lectures);
   #conversationView = new ConversationView(this.#conversation);
@@ -77,7 +77,7 @@ class App {
     });
     this.#dialogue.addEventListener("notice", ({ detail }) => this.#notices.show(detail));
     this.#dialogue.addEventListener("session", ({ detail }) => this.#lecture && this.#memory.keepSession(this.#lecture, detail));
-    this.#conversation.addEventListener("unknown", () => this.#lecture && this.#loadHistory(this.#lecture));
+    this.#conversation.addEventListener("unknown", () => this.#lecture && !this.#dialogue.answering && this.#loadHistory(this.#lecture));
     this.#conversationView.addEventListener("again", ({ detail }) => this.#ask(() => this.#dialogue.askAgain(detail)));
     this.#conversationView.addEventListener("cite", ({ detail }) => this.#cite(detail));
   }
@@ -116,12 +116,13 @@ class App {
     this.#conversationView.markPlaying(this.#player.isPlaying ? this.#player.cited : null);
   }
 
-  #address() {
+  /** @param {boolean} again whether the page goes on: then it is told what it has missed */
+  #address(again) {
     const target = address("v1/realtime");
     if (this.#lecture) target.searchParams.set("lecture_id", this.#lecture);
     const session = this.#lecture && this.#memory.session(this.#lecture);
     if (session) target.searchParams.set("session_id", session);
-    if (session && this.#conversation.lastItem) target.searchParams.set("last_item_id", this.#conversation.lastItem);
+    if (session && again) target.searchParams.set("last_item_id", this.#conversation.lastItem ?? "none");
     return target;
   }
 

@@ -18,8 +18,9 @@ export class Connection extends EventTarget {
   #timer = 0;
   #openedAt = 0;
   #lost = false;
+  #again = false;
 
-  /** @param {() => URL} address where to connect, asked anew for every attempt */
+  /** @param {(again: boolean) => URL} address where to connect, asked anew for every attempt; `again`: to go on */
   constructor(address) {
     super();
     this.#address = address;
@@ -34,7 +35,7 @@ export class Connection extends EventTarget {
   open() {
     this.close();
     this.#attempt = 0;
-    this.#lost = false;
+    this.#lost = this.#again = false;
     this.#connect();
   }
 
@@ -61,7 +62,7 @@ export class Connection extends EventTarget {
   }
 
   #connect() {
-    const address = this.#address();
+    const address = this.#address(this.#again);
     address.protocol = address.protocol.replace("http", "ws");
     const socket = new WebSocket(address, ["realtime"]);
     this.#socket = socket;
@@ -74,6 +75,7 @@ export class Connection extends EventTarget {
     // The server speaks first: before that an open socket may still be a proxy's.
     if (event.type === "session.created") {
       this.#openedAt = performance.now();
+      this.#again = true;
       this.#become("open");
       this.#lost = false;
     }

@@ -40,7 +40,8 @@ export class Conversation extends EventTarget {
 
   /** Asks the same again, as an item of its own. @param {Turn} turn @param {string} item */
   again(turn, item) {
-    this.#change(turn, { questionItem: item, response: null, answerItem: null, answer: "", answerState: "waiting", problem: null });
+    const fresh = newTurn({ number: turn.number, question: turn.question, questionItem: item, answerState: "waiting" });
+    this.#change(turn, fresh);
   }
 
   /** @param {Turn} turn */
@@ -57,6 +58,11 @@ export class Conversation extends EventTarget {
   /** @param {Turn} turn @param {{message: string, code: string}} problem */
   fail(turn, problem) {
     this.#change(turn, { answerState: "failed", problem });
+  }
+
+  /** The turns whose answer the server owes, as far as is known. */
+  get owed() {
+    return this.turns.filter((turn) => isOpen(turn) && (turn.lost || (turn.received && !turn.response)));
   }
 
   /** The connection is gone: an answer that was under way comes as a whole through the next one, or not at all. */
@@ -108,7 +114,9 @@ export class Conversation extends EventTarget {
 
   _committed({ item_id }) {
     const turn = this.#spoken(item_id);
-    if (turn?.questionState === "speaking") this.said(turn);
+    if (!turn) return;
+    turn.received = true;
+    if (turn.questionState === "speaking") this.said(turn);
   }
 
   _partial({ item_id, delta }) {
@@ -172,13 +180,28 @@ export class Conversation extends EventTarget {
   }
 
   /** An item that is whole: an echo of what is known, or one that was missed while there was no connection. */
-  _item({ item }) {
+  _item({ item, previous_item_id }) {
     this.lastItem = item.id;
-    const turn = this.byItem(item.id);
-    if (item.role !== "assistant" || (turn && !turn.lost)) return;
-    const answered = turn ?? this.turns.findLast((each) => each.lost || (isOpen(each) && !each.response));
-    if (!answered) this.dispatchEvent(new Event("unknown"));
-    else this.#change(answered, { answerItem: item.id, answer: wordsOf(item), citations: citationsOf(item), answerState: "done", lost: false });
+    if (item.role === "user") this.#asked(item);
+    if (item.role === "assistant") this.#answered(item, previous_item_id);
+  }
+
+  #asked(item) {
+    const words = wordsOf(item);
+    const isPast = this.turns.some((turn) => turn.answerState === "done" && !turn.questionItem && turn.question === words);
+    const turn = isPast ? undefined : this.#spoken(item.id);
+    if (!turn) return;
+    turn.received = true;
+    if (turn.questionState !== "known" && words) this.#change(turn, { question: words, questionState: "known" });
+  }
+
+  #answered(item, questionItem) {
+    const known = this.byItem(item.id);
+    if (known && !known.lost) return; // its response tells more
+    const turn = known ?? this.turns.find((each) => isOpen(each) && (each.lost || !each.response) && each.questionItem === questionItem);
+    const answer = wordsOf(item);
+    if (turn) this.#change(turn, { answerItem: item.id, answer, citations: citationsOf(item), answerState: "done", lost: false });
+    else if (!this.turns.some((each) => each.answer === answer)) this.dispatchEvent(new Event("unknown"));
   }
 }
 

@@ -12,7 +12,7 @@ import { Utterance } from "./utterance.js";
 
 /** A press shorter than this said nothing. */
 const LEAST_SPEECH_MS = 200;
-/** After a lost connection the server finishes an answer for so long; then it is not coming any more. */
+/** The server finishes an answer for a lost connection for so long; what has not come by then is not coming. */
 const RESUME_MS = 35_000;
 
 /**
@@ -29,6 +29,7 @@ export class Dialogue extends EventTarget {
   #spoken = true;
   #held = false;
   #giveUp = 0;
+  #resuming = false;
 
   /**
    * @param {import("./connection.js").Connection} connection
@@ -183,9 +184,12 @@ export class Dialogue extends EventTarget {
     switch (event.type) {
       case "session.created":
         this.dispatchEvent(new CustomEvent("session", { detail: event.session.id }));
-        this.#resume();
+        this.#resuming = true;
+        this.#configure();
         break;
       case "session.updated":
+        // What the page missed has come before this.
+        if (this.#resuming) this.#resume();
         this.#checkTurnDetection(event.session);
         break;
       case "input_audio_buffer.speech_started":
@@ -229,25 +233,26 @@ export class Dialogue extends EventTarget {
     this.#connection.send({ type: "session.update", session: sessionSettings(this.#spoken, this.#handsFree) });
   }
 
-  /** The connection is there, for the first time or again: what it has not got yet is sent. */
+  /** The connection is there, for the first time or again: what the server has not got is sent, nothing twice. */
   #resume() {
-    this.#configure();
+    this.#resuming = false;
+    if (this.#utterance?.turn?.received) this.#utterance = null;
     this.#utterance?.sendAll();
     for (const turn of this.#conversation.turns.filter(isOpen)) {
-      // Creating an item twice changes nothing, so a question whose fate is unknown is simply sent.
-      if (!turn.response && turn.questionState === "known") this.#sendQuestion(turn);
+      if (!turn.received && turn.questionState === "known") this.#sendQuestion(turn);
     }
+    const { owed } = this.#conversation;
+    this.#giveUp = setTimeout(() => {
+      const message = "The connection was lost before the answer had come.";
+      const missing = this.#conversation.owed.filter((turn) => owed.includes(turn));
+      for (const turn of missing) this.#conversation.fail(turn, { message, code: "connection_lost" });
+    }, RESUME_MS);
   }
 
   #lostConnection() {
+    clearTimeout(this.#giveUp);
     this.#answering.lose();
     this.#conversation.lose();
-    clearTimeout(this.#giveUp);
-    const missing = this.#conversation.turns.filter((turn) => isOpen(turn) && turn !== this.#utterance?.turn);
-    this.#giveUp = setTimeout(() => {
-      const message = "The connection was lost before the answer had come.";
-      for (const turn of missing.filter(isOpen)) this.#conversation.fail(turn, { message, code: "connection_lost" });
-    }, RESUME_MS);
   }
 
   /** A server that hears only whole recordings has no turn detection, and says so by leaving it out. */

@@ -10,6 +10,7 @@
  * @property {string} question
  * @property {"speaking"|"heard"|"known"} questionState  being said; said and not yet written down; final
  * @property {string|null} response  the protocol's id of the answering, while there is one
+ * @property {boolean} received  the server has the question
  * @property {string|null} answerItem
  * @property {boolean} lost  the connection that the answer came through is gone: it comes as a whole, if at all
  * @property {string} answer
@@ -29,6 +30,7 @@ export function newTurn(known) {
     question: "",
     questionState: "known",
     response: null,
+    received: false,
     answerItem: null,
     lost: false,
     answer: "",

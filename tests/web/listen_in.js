@@ -1,14 +1,20 @@
 /* Runs before the page: whatever a worklet sends to the loudspeaker is recorded too. */
 window.heardBlocks = [];
-const connect = AudioNode.prototype.connect;
+
+
+// With any worklet of the page comes the recorder, so that it is there before the first sound.
+const { addModule } = AudioWorklet.prototype;
+AudioWorklet.prototype.addModule = async function (address, ...rest) {
+  await addModule.call(this, new URL("web/output_recorder.js", document.baseURI));
+  return addModule.call(this, address, ...rest);
+};
+
+const { connect } = AudioNode.prototype;
 AudioNode.prototype.connect = function (target, ...rest) {
   if (this instanceof AudioWorkletNode && target instanceof AudioDestinationNode) {
-    const context = this.context;
-    context.audioWorklet.addModule(new URL("web/output_recorder.js", document.baseURI)).then(() => {
-      const recorder = new AudioWorkletNode(context, "output-recorder", { numberOfOutputs: 0 });
-      recorder.port.onmessage = ({ data }) => window.heardBlocks.push(data);
-      connect.call(this, recorder);
-    });
+    const recorder = new AudioWorkletNode(this.context, "output-recorder", { numberOfOutputs: 0 });
+    recorder.port.onmessage = ({ data }) => window.heardBlocks.push(data);
+    connect.call(this, recorder);
   }
   return connect.call(this, target, ...rest);
 };
