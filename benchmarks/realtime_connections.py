@@ -5,9 +5,9 @@
 One orchestrator process on one core, over the fake engines of `benchmarks.machinery`, whose latencies are known. The
 idle connections are opened in a fresh process, each set up with a session.update as clients do, and its memory is read
 before and after. Beside them callers ask over and over, each on a connection of its own. Then each idle connection
-asks one question and is idle again, and the memory is read once more. They are closed, the callers ask without them,
-and both ways of asking are repeated in turns. Time to first audio is from the end of the question to the first audio
-delta, over the set latencies. With --spoken a question is audio, committed as push-to-talk does, instead of text.
+asks one question and is idle again; the memory is read before and after that, too. They are closed, the callers ask
+without them, and both ways of asking are repeated. Time to first audio is from the end of the question to the first
+audio delta, over the set latencies. With --spoken a question is audio, committed as push-to-talk does, instead of text.
 
 The orchestrator has the first core to itself; the stages share the others with the callers, as in the machinery.
 """
@@ -20,6 +20,7 @@ import json
 import random
 import resource
 import statistics
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -65,20 +66,40 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes of the orchestrator's processes at four moments."""
+    """Bytes of the orchestrator's processes: before the idle connections, with them, after the turns of the callers
+    beside them, after a turn of each of them, and without them again."""
 
     without: int
     opened: int
+    after_callers: int
     after_a_turn: int
     closed: int
 
+    def per_connection(self, idle: int) -> tuple[float, float]:
+        """Of one that is open, and of one that has asked a question. The memory that turns take while they run stays
+        with the process; the callers have had theirs before the idle ones ask."""
+        opened = (self.opened - self.without) / idle
+        return opened, opened + max(0, self.after_a_turn - self.after_callers) / idle
+
 
 class Caller:
-    """One connection."""
+    """One connection, which is read all the time: otherwise nobody would answer the server's pings."""
 
     def __init__(self, connection: aiohttp.ClientWebSocketResponse, *, speaks: bool) -> None:
         self._connection = connection
         self._speaks = speaks
+        self._events: asyncio.Queue[dict] = asyncio.Queue()
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        async for message in self._connection:
+            self._events.put_nowait(orjson.loads(message.data))
+        self._events.put_nowait({"type": "error", "error": {"message": "the connection was closed"}})
+
+    async def close(self) -> None:
+        """Says goodbye."""
+        await self._connection.close()
+        await self._reading
 
     async def set_up(self) -> None:
         """As clients do on connecting; turns are found by the client."""
@@ -87,7 +108,7 @@ class Caller:
         await self._until("session.updated")
 
     async def ask(self) -> tuple[float, str]:
-        """Milliseconds to the first audio, and how the response ended."""
+        """Milliseconds to the first audio, and how the response ended; one that was not spoken has failed."""
         if self._speaks:
             await self._send("input_audio_buffer.append", audio=base64.b64encode(SILENCE).decode())
             began = time.monotonic()
@@ -97,8 +118,11 @@ class Caller:
             began = time.monotonic()
             await self._send("conversation.item.create", item={"type": "message", "role": "user", "content": content})
         await self._send("response.create")
-        await self._until("response.output_audio.delta", "response.done")
+        event = await self._until("response.output_audio.delta", "response.done")
         first_ms = (time.monotonic() - began) * 1000
+        if event["type"] == "response.done":
+            print(f"not spoken: {event['response']['status_details'] or event['response']['viva']}", file=sys.stderr)
+            return first_ms, "failed"
         done = await self._until("response.done")
         return first_ms, done["response"]["status"]
 
@@ -107,7 +131,7 @@ class Caller:
 
     async def _until(self, *kinds: str) -> dict:
         while True:
-            event = await self._connection.receive_json(loads=orjson.loads)
+            event = await self._events.get()
             if event["type"] == "error":
                 raise RuntimeError(event["error"]["message"])
             if event["type"] in kinds:
@@ -121,19 +145,18 @@ async def connections(url: str, lecture: str, count: int, *, speaks: bool = Fals
     gate = asyncio.Semaphore(OPENED_AT_ONCE)
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
 
-        async def opened() -> tuple[aiohttp.ClientWebSocketResponse, Caller]:
+        async def opened() -> Caller:
             async with gate:
-                connection = await session.ws_connect(address, max_msg_size=0)
-                caller = Caller(connection, speaks=speaks)
+                caller = Caller(await session.ws_connect(address, max_msg_size=0), speaks=speaks)
                 await caller.set_up()
-                return connection, caller
+                return caller
 
-        both = await asyncio.gather(*(opened() for _ in range(count)))
+        callers = await asyncio.gather(*(opened() for _ in range(count)))
         try:
-            yield [caller for _, caller in both]
+            yield callers
         finally:
-            for connection, _ in both:
-                await connection.close()
+            for caller in callers:
+                await caller.close()
 
 
 async def keep_asking(callers: Sequence[Caller], seconds: float, turn_s: float) -> Seen:
@@ -188,15 +211,17 @@ class Bench:
         async with connections(self._url, self._lecture, idle) as sleepers:
             opened = settled(self._pid)
             levels = [await self.turns(idle)]
-            for start in range(0, idle, OPENED_AT_ONCE):
-                await asyncio.gather(*(sleeper.ask() for sleeper in sleepers[start : start + OPENED_AT_ONCE]))
+            after_callers = settled(self._pid)
+            at_once = min(OPENED_AT_ONCE, self._options.turns)
+            for start in range(0, idle, at_once):
+                await asyncio.gather(*(sleeper.ask() for sleeper in sleepers[start : start + at_once]))
             after_a_turn = settled(self._pid)
         closed = settled(self._pid)
         levels.append(await self.turns(0))
         async with connections(self._url, self._lecture, idle):
             levels.append(await self.turns(idle))
         levels.append(await self.turns(0))
-        return levels, Memory(without, opened, after_a_turn, closed)
+        return levels, Memory(without, opened, after_callers, after_a_turn, closed)
 
 
 def print_figures(levels: Sequence[Level], memory: Memory, idle: int, turns: int, path_ms: float) -> None:
@@ -211,12 +236,13 @@ def print_figures(levels: Sequence[Level], memory: Memory, idle: int, turns: int
         rest = f"{level.cpu_ms:.1f} ms | {level.busy:.0%}"
         print(f"| {level.idle} | {level.finished} | {level.failed} | {over} ms | {rest} |")
     print()
-    for name, held in (("open", memory.opened), ("open, one turn each", memory.after_a_turn)):
-        print(f"memory per idle connection, {name}: {(held - memory.without) / idle / 1000:.1f} KB")
+    opened, asked = memory.per_connection(idle)
+    print(f"memory per idle connection: {opened / 1000:.1f} KB; after a turn: {asked / 1000:.1f} KB")
     mb = {name: value / 1e6 for name, value in asdict(memory).items()}
     print(
         f"orchestrator: {mb['without']:.0f} MB without them, {mb['opened']:.0f} MB with them, "
-        f"{mb['after_a_turn']:.0f} MB after a turn each, {mb['closed']:.0f} MB when they are closed"
+        f"{mb['after_callers']:.0f} MB after the callers' turns, {mb['after_a_turn']:.0f} MB after a turn each, "
+        f"{mb['closed']:.0f} MB when they are closed"
     )
 
 
