@@ -172,7 +172,7 @@ async def test_who_goes_on_speaking_has_not_finished_the_question(caller, server
 
 
 async def test_an_answer_that_may_not_be_interrupted_goes_on(caller, servers):
-    """interrupt_response false."""
+    """interrupt_response false: what is said meanwhile is an item, and gets no response, which is told."""
     await caller.send(
         "session.update",
         session={"audio": {"input": {"turn_detection": {"type": "server_vad", "interrupt_response": False}}}},
@@ -182,9 +182,12 @@ async def test_an_answer_that_may_not_be_interrupted_goes_on(caller, servers):
     await caller.send("response.create")
     await caller.until("response.output_audio_transcript.delta")
     await started(caller, servers)
+    servers.heard.put_nowait({"type": "speech_stopped", "end_ms": 900})
+    assert (await caller.until("error"))["error"]["code"] == "conversation_already_has_active_response"
     servers.pause.set()
 
     assert (await caller.until("response.done"))["response"]["status"] == "completed"
+    assert len(caller.all("input_audio_buffer.committed")) == 1
 
 
 async def test_a_response_can_be_cancelled(caller, servers):

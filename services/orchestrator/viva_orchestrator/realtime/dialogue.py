@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from viva.errors import InvalidRequest, StageUnavailable, VivaError
+from viva.errors import Conflict, InvalidRequest, StageUnavailable, VivaError
 from viva_orchestrator.realtime import client_events as asked
 from viva_orchestrator.realtime import server_events as out
 from viva_orchestrator.realtime.configuration import Configuration
@@ -133,9 +133,12 @@ class Dialogue:
             case Partial() if wanted.transcribes:
                 self._speech.said(heard)
             case SpeechStopped():
-                spoken = self._speech.stopped(heard, told=wanted.transcribes)
-                if spoken and (detection is None or detection.create_response):
-                    self._responses.begin(wanted, self._lecture_id, {}, at_once=False)
+                try:
+                    spoken = self._speech.stopped(heard, told=wanted.transcribes)
+                    if spoken and (detection is None or detection.create_response):
+                        self._responses.begin(wanted, self._lecture_id, {}, at_once=False)
+                except Conflict as error:
+                    self._out.put([out.error(error)])
         self._keeper.changed()
 
     async def cut_short(self) -> None:
