@@ -35,10 +35,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class RedisServer:
-    """A redis-server process with an append-only file, which tests may stop and start again on the same port."""
+    """A redis-server process, to be stopped and started on the same port; `durable`: what it acknowledged outlives that."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool) -> None:
         self._folder = folder
+        # Each write waits for the disk then, which may be busy with anything.
+        self._keeping = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -49,8 +51,8 @@ class RedisServer:
         if program is None:
             pytest.fail("redis-server is not installed: apt-get install redis-server")
         arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
-        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
-        self._process = subprocess.Popen([program, *arguments, *durable], stdout=subprocess.DEVNULL)
+        keeping = [*self._keeping, "--save", ""]
+        self._process = subprocess.Popen([program, *arguments, *keeping], stdout=subprocess.DEVNULL)
         for _ in range(200):
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
@@ -79,7 +81,7 @@ def _free_port() -> int:
 @pytest.fixture(scope="session")
 def shared_redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One server for the whole run; take `redis_url` or `redis_client`, which empty it first."""
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server = RedisServer(tmp_path_factory.mktemp("redis"), durable=False)
     server.start()
     yield server
     server.stop()
@@ -90,7 +92,7 @@ def own_redis_server(tmp_path: Path) -> Iterator[RedisServer]:
     """A server of the test's own, to be stopped and started in the middle."""
     folder = tmp_path / "own-redis"
     folder.mkdir()
-    server = RedisServer(folder)
+    server = RedisServer(folder, durable=True)
     server.start()
     yield server
     server.stop()
