@@ -267,7 +267,7 @@ async def test_a_client_that_leaves_stops_the_work(turns, parts, servers):
     await servers.paused.wait()
     assert turns.active == 1
     await turn.aclose()
-    await asyncio.wait_for(servers.left.wait(), 5)
+    await asyncio.wait_for(servers.left.wait(), 30)
     assert turns.active == 0
     assert (await parts.sessions.read(session.session_id)).turns == ()
 
@@ -275,7 +275,7 @@ async def test_a_client_that_leaves_stops_the_work(turns, parts, servers):
 async def test_a_model_that_hangs_ends_at_the_deadline(servers, redis_client, tmp_path):
     """Every turn ends."""
     servers.pause.clear()
-    async with turns_on(servers, redis_client, tmp_path, turn_deadline_s=0.3) as (turns, _, _):
+    async with turns_on(servers, redis_client, tmp_path, turn_deadline_s=1) as (turns, _, _):
         found = await ask(turns)
     assert found[-1].code == "deadline_exceeded"
 
@@ -283,14 +283,12 @@ async def test_a_model_that_hangs_ends_at_the_deadline(servers, redis_client, tm
 async def test_a_reader_that_stops_reading_frees_the_place(servers, redis_client, tmp_path):
     """The turn ends at its deadline though nobody reads; the error replaces what was not read."""
     servers.deltas, servers.pace_s = ["word "] * 500, 0.001
-    async with turns_on(servers, redis_client, tmp_path, turn_deadline_s=0.3) as (turns, _, _):
+    async with turns_on(servers, redis_client, tmp_path, turn_deadline_s=1) as (turns, _, _):
         turn = turns.run(Question(text="Who?", lecture_id="lec_1", audio_format=None), transport="test")
         await anext(turn)
-        for _ in range(100):
-            if turns.active == 0:
-                break
-            await asyncio.sleep(0.05)
-        assert turns.active == 0
+        async with asyncio.timeout(30):
+            while turns.active:  # noqa: ASYNC110 - a turn that nobody reads tells no event
+                await asyncio.sleep(0.05)
         found = [event async for event in turn]
     assert len(found) <= 64
     assert found[-1].code == "deadline_exceeded"
