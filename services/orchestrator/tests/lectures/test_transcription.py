@@ -57,8 +57,15 @@ async def test_transcribes_from_end_to_end(
     replica: Replica, recogniser: RecogniserServer, make_recording: Make, until: Until, tmp_path: Path
 ) -> None:
     """A lecture becomes ready, its segments cover it, and asr was asked as one that can wait, few pieces at once."""
-    recogniser.delay_s = 0.05
+    recogniser.may_answer.clear()
     lecture_id = await _add(replica, make_recording(31), tmp_path)
+
+    async def asked_twice() -> bool:
+        return recogniser.at_once == 2
+
+    await until(asked_twice)
+    recogniser.delay_s = 0.05
+    recogniser.may_answer.set()
     await until(_status_is(replica, lecture_id, "ready"))
     _check_whole(await replica.lectures.transcript(lecture_id), recogniser, 31)
     assert recogniser.priorities == {"batch"}
