@@ -15,7 +15,7 @@ from viva_llm.settings import LLMSettings
 from .model_server import HOLD, text_event
 
 SETTINGS = LLMSettings(probe_interval_s=0.02, load_interval_s=60, probe_timeout_s=0.5)
-SOON_S = 5
+SOON_S = 30
 
 
 class Found:

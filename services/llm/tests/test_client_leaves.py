@@ -8,7 +8,7 @@ import pytest
 from .model_server import chat
 
 PATH = "/v1/chat/completions"
-SOON_S = 5
+SOON_S = 30
 
 
 async def active(client) -> int:

@@ -13,7 +13,7 @@ from viva_llm.settings import LLMSettings
 from .model_server import HOLD, chat, event, text_event
 
 PATH = "/v1/chat/completions"
-SOON_S = 5
+SOON_S = 30
 FINISH = event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
 
 

@@ -8,7 +8,7 @@ import pytest
 from .model_server import HOLD, chat, event, sse, text_event
 
 PATH = "/v1/chat/completions"
-SOON_S = 5
+SOON_S = 30
 # Nothing but what a test does changes the state of a replica.
 STILL = {"probe_interval_s": 60, "load_interval_s": 60}
 FINISH = event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])

@@ -5,7 +5,7 @@ import asyncio
 from .model_server import chat
 
 PATH = "/v1/chat/completions"
-SOON_S = 5
+SOON_S = 30
 
 
 async def until(client, path: str, holds) -> dict:

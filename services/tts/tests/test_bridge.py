@@ -30,11 +30,11 @@ async def test_no_more_than_its_workers_run_at_once(bridge):
 
     def work():
         begun.release()
-        go.wait(5)
+        go.wait(30)
 
     running = [asyncio.create_task(bridge.run(work)) for _ in range(3)]
     for _ in range(2):
-        assert await asyncio.to_thread(begun.acquire, timeout=5)
+        assert await asyncio.to_thread(begun.acquire, timeout=30)
     assert not await asyncio.to_thread(begun.acquire, timeout=0.05)
     go.set()
     await asyncio.gather(*running)

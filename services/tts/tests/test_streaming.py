@@ -12,7 +12,7 @@ from viva.sse import SSEParser
 from .sound import hear_pcm
 
 THREE = "First comes this sentence. Second comes another one. Third comes the last one."
-SOON = 5
+SOON = 30
 
 
 def asked_for(text=THREE, **fields):

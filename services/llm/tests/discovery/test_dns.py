@@ -64,7 +64,7 @@ async def test_change_is_told_and_sameness_is_not():
     await dns.start()
     seen = []
     while len(seen) < 2:
-        await asyncio.wait_for(dns.changed.wait(), 5)
+        await asyncio.wait_for(dns.changed.wait(), 30)
         dns.changed.clear()
         seen.append(dns.addresses)
     await dns.close()

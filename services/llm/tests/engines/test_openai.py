@@ -76,7 +76,7 @@ async def test_answer_ends_at_done_though_the_server_stays(engine, model_server)
     """A server that keeps its stream open behind [DONE] does not hold the answer back."""
     model_server.it_sends(text_event("x", "stop") + b"data: [DONE]\n\n", end="hang")
     assert len([delta async for delta in engine.stream(QUESTION, "m")]) == 1
-    await asyncio.wait_for(model_server.client_left.wait(), 5)
+    await asyncio.wait_for(model_server.client_left.wait(), 30)
 
 
 async def test_closing_the_stream_closes_the_connection(engine, model_server):
@@ -85,7 +85,7 @@ async def test_closing_the_stream_closes_the_connection(engine, model_server):
     stream = engine.stream(QUESTION, "m")
     await anext(stream)
     await stream.aclose()
-    await asyncio.wait_for(model_server.client_left.wait(), 5)
+    await asyncio.wait_for(model_server.client_left.wait(), 30)
 
 
 def all_errors(kind: type) -> list[type]:

@@ -109,5 +109,5 @@ async def test_closing_gives_up_what_is_under_way(replica, model):
     model.may_answer.clear()
     replica.warmer.warm(long_lecture(5))
     await until(lambda: model.warmings)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await replica.warmer.close()
