@@ -35,7 +35,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class RedisServer:
-    """A redis-server process, to be stopped and started on the same port; `durable`: what it acknowledged outlives that."""
+    """A redis-server process, to be stopped and started on the same port; what a `durable` one acknowledged stays."""
 
     def __init__(self, folder: Path, *, durable: bool) -> None:
         self._folder = folder
