@@ -32,7 +32,7 @@ test-images: install-test ## install what each image holds into a new environmen
 test-vllm: install-vllm ## ask the real vLLM, on CPUs, behind the router (installs it beside the project: minutes, GB)
 	@$(VENV)/pytest tests/vllm --timeout=900 -rP
 
-test-llamacpp: install-llamacpp ## ask llama-cpp-python's own server behind the router (builds it beside the project: minutes)
+test-llamacpp: install-llamacpp ## ask llama.cpp's and llama-cpp-python's servers behind the router (builds them beside the project: minutes)
 	@$(VENV)/pytest tests/llamacpp --timeout=600
 
 test-clients: install-clients ## talk to the stack with clients nobody here wrote: openai, pipecat, LiveKit (1.5 GB once)

@@ -1,4 +1,5 @@
-"""Two servers behind a router, started once: as they come, and with `--interrupt_requests false`."""
+"""Three servers behind a router, started once: llama-cpp-python's, as it comes and with `--interrupt_requests false`,
+and llama.cpp's own."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +13,10 @@ from viva.stack.part import RunningPart
 from viva.stack.ports import free_ports
 from viva.stack.stack import Stack
 
-from .server import START_S, llama_part, router_part
+from .server import START_S, llama_part, python_part, router_part
 
-AS_IT_COMES, PATIENT = "as-it-comes", "patient"
+AS_IT_COMES, PATIENT, LLAMA_CPP = "as-it-comes", "patient", "llama-cpp"
+ALL = (AS_IT_COMES, PATIENT, LLAMA_CPP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,12 @@ class Router:
 def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Router]:
     """All of it, up."""
     folder = tmp_path_factory.mktemp("llamacpp")
-    first, second, own = free_ports(3)
-    servers = [llama_part(AS_IT_COMES, first), llama_part(PATIENT, second, "--interrupt_requests", "false")]
+    first, second, third, own = free_ports(4)
+    servers = [
+        python_part(AS_IT_COMES, first),
+        python_part(PATIENT, second, "--interrupt_requests", "false"),
+        llama_part(LLAMA_CPP, third),
+    ]
     parts = [*servers, router_part(own, {server.name: server.url for server in servers}, folder)]
     with Stack(parts, folder / "logs") as stack:
         stack.start(START_S)

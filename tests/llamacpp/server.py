@@ -1,4 +1,4 @@
-"""llama-cpp-python's own server with the tiny model, and the router, as parts of a stack."""
+"""llama-cpp-python's own server and llama.cpp's with the tiny model, and the router, as parts of a stack."""
 
 import json
 import os
@@ -12,23 +12,33 @@ from viva.stack.part import Part
 from viva.stack.ports import LOOPBACK
 
 HOME = Path(__file__).parents[2] / ".venv" / "llamacpp"
+LIBRARIES = HOME / "build" / "bin"
 MODEL = "tiny"
 CONTEXT = 4096
 START_S = 300.0  # of patience on a busy machine
 
 
-def llama_part(name: str, port: int, *flags: str) -> Part:
+def python_part(name: str, port: int, *flags: str) -> Part:
     """`python -m llama_cpp.server`."""
+    size = ("--n_ctx", str(CONTEXT), "--n_threads", "1", "--verbose", "false")
+    command = [str(HOME / "bin" / "python"), "-m", "llama_cpp.server", "--model_alias", MODEL, *size, *flags]
+    return _part(name, port, command)
+
+
+def llama_part(name: str, port: int) -> Part:
+    """`llama-server`, which answers two at a time; each has half of the context that is given to both."""
+    size = ("--ctx-size", str(2 * CONTEXT), "--parallel", "2", "--threads", "1")
+    return _part(name, port, [str(LIBRARIES / "llama-server"), "--alias", MODEL, *size])
+
+
+def _part(name: str, port: int, command: list[str]) -> Part:
     if not (HOME / "made-from").exists():
         pytest.fail("llama-cpp-python is not installed: run these tests with make test-llamacpp")
     url = f"http://{LOOPBACK}:{port}"
-    place = ("--host", LOOPBACK, "--port", str(port))
-    model = ("--model", str(HOME / "tiny.gguf"), "--model_alias", MODEL)
-    size = ("--n_ctx", str(CONTEXT), "--n_threads", "1", "--verbose", "false")
     return Part(
         name=name,
-        command=[str(HOME / "bin" / "python"), "-m", "llama_cpp.server", *place, *model, *size, *flags],
-        environ={**_outside(), "PYTHONUNBUFFERED": "1"},
+        command=[*command, "--model", str(HOME / "tiny.gguf"), "--host", LOOPBACK, "--port", str(port)],
+        environ={**_outside(), "PYTHONUNBUFFERED": "1", "LLAMA_CPP_LIB_PATH": str(LIBRARIES)},
         url=url,
         is_ready=lambda: _answers(f"{url}/v1/models"),
         starts_first=True,

@@ -1,11 +1,11 @@
-"""Answers of llama-cpp-python's server through the router."""
+"""Answers of llama-cpp-python's server and of llama.cpp's through the router."""
 
 import pytest
 
-from .conftest import AS_IT_COMES, PATIENT, Router, events
+from .conftest import ALL, LLAMA_CPP, Router, events
 from .server import CONTEXT, MODEL
 
-pytestmark = pytest.mark.parametrize("name", [AS_IT_COMES, PATIENT])
+pytestmark = pytest.mark.parametrize("name", ALL)
 
 
 def test_its_model_is_learnt(router: Router, name: str):
@@ -37,10 +37,18 @@ def test_a_stop_word_ends_an_answer(router: Router, name: str):
     assert (choice["message"]["content"], choice["finish_reason"]) == (text[: text.index(text[10])], "stop")
 
 
-def test_tokens_are_counted_where_the_server_does_not(router: Router, name: str):
-    """It sends no counts with a stream; those of the answer are then the router's own."""
+def test_tokens_are_counted(router: Router, name: str):
+    """By llama.cpp's server itself; llama-cpp-python's sends no counts with a stream, and those of the answer are then
+    the router's own."""
     usage = router.ask(name, max_tokens=30).json()["usage"]
-    assert (usage["prompt_tokens"], 20 <= usage["completion_tokens"] <= 30) == (0, True)
+    assert 20 <= usage["completion_tokens"] <= 30
+    assert (usage["prompt_tokens"] > 0) is (name == LLAMA_CPP)
+
+
+def test_the_context_is_told_where_the_server_says_it(router: Router, name: str):
+    """llama.cpp's server says in its list what one request may have."""
+    told = router.http.get(f"/v1/models/{name}").json()["max_model_len"]
+    assert told == (CONTEXT if name == LLAMA_CPP else None)
 
 
 def test_a_bare_text_is_continued(router: Router, name: str):
@@ -67,7 +75,8 @@ def test_what_it_does_not_take_is_no_failure(router: Router, name: str):
     sound = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
     for _ in range(4):
         response = router.ask(name, [sound, {"type": "text", "text": "What is said?"}])
-        assert (response.status_code, response.json()["error"]["code"]) == (400, "model_refused_request")
+        code = "audio_not_supported" if name == LLAMA_CPP else "model_refused_request"
+        assert (response.status_code, response.json()["error"]["code"]) == (400, code)
     assert router.replica(name)["state"] == "up"
     assert router.ask(name, max_tokens=4).status_code == 200
 

@@ -1,30 +1,32 @@
-"""What is recorded of llama-cpp-python's server, for the plain tests, is what it still answers."""
+"""What is recorded of the servers, for the plain tests, is what they still answer."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from .conftest import PATIENT, Router, events
+from .conftest import LLAMA_CPP, PATIENT, Router, events
 from .record import record
 
-RECORDED = Path(__file__).parents[2] / "services" / "llm" / "tests" / "recorded" / "llama-cpp-python.json"
+FOLDER = Path(__file__).parents[2] / "services" / "llm" / "tests" / "recorded"
+# The other server of llama-cpp-python would break its answers off for the router's probes.
+RECORDED = {
+    name: json.loads((FOLDER / f"{file}.json").read_text())["answers"]
+    for name, file in {PATIENT: "llama-cpp-python", LLAMA_CPP: "llama.cpp"}.items()
+}
 
 
 @pytest.fixture(scope="module")
-def now(router: Router) -> dict[str, dict]:
-    """Its answers of today, to the same requests; the other server would break them off for the router's probes."""
-    return record(router.servers[PATIENT].part.url)
+def today(router: Router) -> dict[str, dict[str, dict]]:
+    """Their answers to the same requests."""
+    return {name: record(router.servers[name].part.url) for name in RECORDED}
 
 
-BEFORE: dict[str, dict] = json.loads(RECORDED.read_text())["answers"]
-
-
-@pytest.mark.parametrize("asked", BEFORE)
-def test_each_answer_has_the_form_that_is_recorded(now: dict[str, dict], asked: str):
+@pytest.mark.parametrize(("name", "asked"), [(name, asked) for name in RECORDED for asked in RECORDED[name]])
+def test_each_answer_has_the_form_that_is_recorded(today: dict[str, dict[str, dict]], name: str, asked: str):
     """Status, content type, and every field and kind of value; words, numbers and ids may differ."""
-    then, today = BEFORE[asked], now[asked]
-    assert (today["status"], today["type"], forms(today)) == (then["status"], then["type"], forms(then))
+    then, now = RECORDED[name][asked], today[name][asked]
+    assert (now["status"], now["type"], forms(now)) == (then["status"], then["type"], forms(then))
 
 
 def forms(answer: dict) -> list:
