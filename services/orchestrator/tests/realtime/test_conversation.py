@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from viva.events import Citation
-from viva_orchestrator.realtime.conversation import Conversation, Limits, items_of
+from viva_orchestrator.realtime.conversation import Conversation, Limits, items_of, with_turns
 from viva_orchestrator.realtime.heard import Spoken
 from viva_orchestrator.realtime.items import Answer, Item, Part, kept_item
 from viva_orchestrator.sessions import PastTurn
@@ -110,6 +110,25 @@ def test_items_of_turns_that_came_another_way():
     question, answer = items_of([turn])
     assert (question.id, answer.id) == ("item_abc_q", "item_abc_a")
     assert (question.turn_id, answer.answer.raw) == ("turn_abc", "Kilby [1].")
+
+
+def test_turns_that_came_another_way_go_where_they_belong():
+    """By when they were answered; those whose items are there are not doubled."""
+
+    def ours(item_id: str, at: float) -> Item:
+        answer = Answer("Kilby.", "lec_1", asked_at=at)
+        return assistant(item_id, turn_id=f"turn_{item_id}", answer=answer)
+
+    def turn(name: str, at: float) -> PastTurn:
+        return PastTurn(f"turn_{name}", "who", "Kilby.", "Kilby.", "lec_1", (), None, at)
+
+    items = [user("qa"), ours("a", 10), user("qb"), ours("b", 20), user("open")]
+    turns = [turn("first", 5), turn("a", 10), turn("between", 15), turn("b", 20), turn("last", 25)]
+    assert ids(with_turns(items, turns)) == [
+        *("item_first_q", "item_first_a", "qa", "a", "item_between_q", "item_between_a"),
+        *("qb", "b", "item_last_q", "item_last_a", "open"),
+    ]
+    assert ids(with_turns([user("greeting")], [turn("x", 1)])) == ["greeting", "item_x_q", "item_x_a"]
 
 
 def test_items_are_kept_whole():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from viva_orchestrator.turn import Question
+
 ANSWER = "It was Jack Kilby. He showed it in 1958."
 FIRST_MS = 15 * 10
 """How long "It was Jack Kilby." sounds at 10 ms a letter."""
@@ -211,8 +213,6 @@ async def test_a_deleted_item_is_gone_everywhere(caller, servers, replica):
 async def test_questions_of_other_transports_are_part_of_the_conversation(caller, servers, replica):
     """A turn of the same session over /invoke is known to the next answer."""
     await caller.asks("who made it")
-    from viva_orchestrator.turn import Question
-
     question = Question("where was that", session_id=caller.seen[0]["session"]["id"], audio_format=None)
     async for _ in replica.app.state.turns.run(question, transport="json_lines"):
         pass

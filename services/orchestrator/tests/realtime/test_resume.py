@@ -7,6 +7,8 @@ import asyncio
 import pytest
 from websockets.frames import Frame, Opcode
 
+from viva_orchestrator.turn import Question
+
 from .conftest import PATIENCE_S
 
 ANSWER = "It was Jack Kilby. He showed it in 1958."
@@ -150,8 +152,6 @@ async def test_truncation_still_knows_the_timing_elsewhere(start, servers):
 
 async def test_a_session_of_another_transport_can_be_talked_to(replica, servers):
     """Its questions and answers are items, and the next answer knows them."""
-    from viva_orchestrator.turn import Question
-
     session = await replica.app.state.sessions.open("lec_1")
     question = Question("who made it", session_id=session.session_id, audio_format=None)
     async for _ in replica.app.state.turns.run(question, transport="json_lines"):
@@ -163,6 +163,29 @@ async def test_a_session_of_another_transport_can_be_talked_to(replica, servers)
     assert roles == ["user", "assistant"]
     said = [message["content"] for message in servers.prompts[-1] if message["role"] == "user"]
     assert said == ["who made it", "and when"]
+
+
+async def test_transports_may_take_turns(replica, servers):
+    """/invoke, the WebSocket, /invoke and the WebSocket again: every answer knows all before it, in their order."""
+    session = await replica.app.state.sessions.open("lec_1")
+
+    async def invoke(text: str) -> None:
+        question = Question(text, session_id=session.session_id, audio_format=None)
+        async for _ in replica.app.state.turns.run(question, transport="json_lines"):
+            pass
+
+    async def talk(text: str) -> None:
+        caller = await replica.call(f"/v1/realtime?session_id={session.session_id}")
+        await caller.asks(text)
+        await vanish(caller)
+
+    for number, ask in enumerate((invoke, talk, invoke, talk, invoke), 1):
+        await ask(f"question {number}")
+    said = [message["content"] for message in servers.prompts[-1] if message["role"] == "user"]
+    assert said == [f"question {number}" for number in range(1, 6)]
+    await talk("question 6")
+    said = [message["content"] for message in servers.prompts[-1] if message["role"] == "user"]
+    assert said == [f"question {number}" for number in range(1, 7)]
 
 
 async def test_a_session_that_is_not_known_any_more_is_begun_anew(replica):

@@ -12,7 +12,7 @@ import structlog
 from viva.errors import NotFound, StageUnavailable
 from viva_orchestrator.realtime import server_events as out
 from viva_orchestrator.realtime.configuration import Configuration
-from viva_orchestrator.realtime.conversation import Conversation, Limits, items_of
+from viva_orchestrator.realtime.conversation import Conversation, Limits, with_turns
 from viva_orchestrator.realtime.dialogue import Dialogue
 from viva_orchestrator.realtime.outgoing import Outgoing
 from viva_orchestrator.realtime.parts import RealtimeParts
@@ -45,8 +45,9 @@ class Arrival:
         session, kept = await self._found(parts)
         settings = parts.settings
         limits = Limits(settings.realtime_max_items, settings.realtime_max_characters)
-        items = kept.items if kept is not None else items_of(session.turns)
-        self.conversation = Conversation(items, limits=limits)
+        items = kept.items if kept is not None else ()
+        self.conversation = Conversation(with_turns(items, session.turns), limits=limits)
+        self.conversation.changed.clear()  # what was made of turns is made of them again the next time
         configuration = Configuration.default(settings.voice)
         if kept is not None and kept.asked is not None:
             configuration = Configuration(kept.asked, settings.voice)

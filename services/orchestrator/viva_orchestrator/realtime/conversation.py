@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from viva_orchestrator.realtime.items import Answer, Item, Part
+from viva_orchestrator.realtime.items import Answer, Item, Part, answer_id, question_id
 from viva_orchestrator.sessions import PastTurn
 
 ROOT = "root"
@@ -163,18 +163,34 @@ def _with_more(turn: PastTurn, item: Item) -> PastTurn:
     return replace(turn, answer=f"{turn.answer} {item.text}", raw_answer=f"{turn.raw_answer} {more}")
 
 
+def with_turns(items: Sequence[Item], turns: Sequence[PastTurn]) -> list[Item]:
+    """The items, and those of turns that came another way, each behind what was answered before it was."""
+    known = {item.turn_id for item in items}
+    all_items = list(items)
+    for turn in turns:
+        if turn.turn_id in known:
+            continue
+        before = [
+            place
+            for place, item in enumerate(all_items)
+            if item.answer and item.answer.asked_at <= turn.asked_at
+        ]
+        place = before[-1] + 1 if before else 0 if any(item.answer for item in all_items) else len(all_items)
+        all_items[place:place] = items_of([turn])
+    return all_items
+
+
 def items_of(turns: Sequence[PastTurn]) -> list[Item]:
     """The items of questions and answers that came another way, over /invoke, say."""
     items = []
     for turn in turns:
-        name = turn.turn_id.removeprefix("turn_")[:24]
         status = "incomplete" if turn.interrupted else "completed"
         answer = Answer(turn.raw_answer, turn.lecture_id, (), (), turn.degraded, turn.asked_at)
         part = Part("output_text", turn.answer, turn.citations)
         items.append(
-            Item(f"item_{name}_q", "user", (Part("input_text", turn.question),), turn_id=turn.turn_id)
+            Item(question_id(turn.turn_id), "user", (Part("input_text", turn.question),), turn_id=turn.turn_id)
         )
         items.append(
-            Item(f"item_{name}_a", "assistant", (part,), status, turn_id=turn.turn_id, answer=answer)
+            Item(answer_id(turn.turn_id), "assistant", (part,), status, turn_id=turn.turn_id, answer=answer)
         )
     return items

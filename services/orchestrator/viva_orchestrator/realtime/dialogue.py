@@ -221,5 +221,6 @@ class Dialogue:
         """Adds what is still being answered for this session, as soon as it is there."""
         with contextlib.suppress(StageUnavailable):
             for item in await self._parts.conversations.answered(self._session.session_id, turns):
-                if self._conversation.get(item.id) is None:
+                known = {(known.turn_id, known.role) for known in self._conversation if known.turn_id}
+                if self._conversation.get(item.id) is None and (item.turn_id, item.role) not in known:
                     self._create(item, None)

@@ -21,6 +21,16 @@ def new_item_id() -> str:
     return f"item_{secrets.token_hex(12)}"
 
 
+def question_id(turn_id: str) -> str:
+    """The id of a question that came another way."""
+    return f"item_{turn_id.removeprefix('turn_')[:24]}_q"
+
+
+def answer_id(turn_id: str) -> str:
+    """The id of an answer of ours, which is the same wherever its item is made."""
+    return f"item_{turn_id.removeprefix('turn_')[:24]}_a"
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A content part: its words, None while they are not known yet, and what of the lecture they rest on."""

@@ -16,7 +16,7 @@ from viva_orchestrator.realtime import server_events as out
 from viva_orchestrator.realtime.conversation import Conversation
 from viva_orchestrator.realtime.g711 import encode_output
 from viva_orchestrator.realtime.heard import BYTES_PER_MS, Spoken, heard, said_so_far, spoken_ms
-from viva_orchestrator.realtime.items import Answer, Item, Part, Status, new_item_id
+from viva_orchestrator.realtime.items import Answer, Item, Part, Status, answer_id
 from viva_orchestrator.realtime.listening import InputFormat
 from viva_orchestrator.remembering import Written
 
@@ -133,7 +133,7 @@ class Reply:
     def _begin(self) -> Iterator[out.Event]:
         if self.item is not None:
             return
-        self.item = Item(new_item_id(), "assistant", status="in_progress", turn_id=self.turn_id)
+        self.item = Item(answer_id(self.turn_id), "assistant", status="in_progress", turn_id=self.turn_id)
         yield self._parts.item_added(self.item)
         if self.wanted.in_conversation:
             self.conversation.add(self.item)

@@ -98,7 +98,6 @@ class Keeper:
         self._fields: dict[str, bytes] = {}
         self._gone: set[str] = set()
         self._writing: asyncio.Task[None] | None = None
-        conversation.changed.clear()
 
     def configured(self, configuration: Configuration) -> None:
         """The configuration is another."""
