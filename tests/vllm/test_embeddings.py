@@ -1,6 +1,9 @@
 """A server that embeds and does not chat, behind the router."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +12,8 @@ from viva.stack.ports import free_ports
 
 from .server import vllm_part
 from .viva_stack import Viva, running_viva
+
+PROBES = Path(__file__).parents[2] / "charts" / "viva" / "files"
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +41,11 @@ def test_a_question_is_answered_by_the_next_route(embedding: Viva):
     done = embedding.ask(embedding.lectures.add(3), "Who made the first integrated circuit?")
     assert done.degraded == "llm:extractive"
     assert embedding.states() == ["up"]
+
+
+@pytest.mark.parametrize(("probe", "status"), [("embed_text.py", 0), ("generate_token.py", 1)])
+def test_the_charts_probe_of_embeddings_finds_it_well(embedding: Viva, probe: str, status: int):
+    """The one that generates a token, which this server cannot, would keep it from ever being ready."""
+    environ = {"PROBE_URL": embedding.replicas[0].part.url, "PROBE_MODEL": "tiny-embed"}
+    command = [sys.executable, str(PROBES / probe), "30"]
+    assert subprocess.run(command, env=environ, check=False).returncode == status
