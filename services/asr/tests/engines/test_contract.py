@@ -94,6 +94,17 @@ async def test_it_hears_what_is_said(engine: Engine, speak) -> None:
     assert normalised(text) == SENTENCE or engine.name == "whisper"
 
 
+async def test_it_hears_speech_that_goes_on(engine: Engine, speak) -> None:
+    """Asked about the beginning of a sentence again and again it answers; it says whether it should be asked."""
+    speech = speech_in(speak(SENTENCE))
+    assert isinstance(engine.partials, bool)
+    for share in (0.2, 0.4):
+        begun = Speech(speech.start_s, speech.pcm[: 2 * round(share * len(speech.pcm) / 2)])
+        (hypothesis,) = await engine.workers[-1].transcribe([begun], Options(language="en", partial=True))
+        assert_inside([(s.start_s, s.end_s) for s in hypothesis.segments], begun.duration_s)
+    await engine.workers[-1].settle()
+
+
 async def test_words_have_times_in_order(engine: Engine, speak) -> None:
     """Asked for words, an engine that can gives them in order and inside the stretch."""
     speech = speech_in(speak(SENTENCE))

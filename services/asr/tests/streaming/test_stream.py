@@ -267,6 +267,19 @@ async def test_who_leaves_leaves_nothing(open_app, spoken) -> None:
                 await asyncio.sleep(0.01)
 
 
+async def test_a_server_that_stops_says_so(open_app, spoken) -> None:
+    """When this replica stops, its streams are closed with 1012 at once: their clients go on at another."""
+    client = await open_app()
+    async with aiohttp.ClientSession() as session:
+        async with listening(client.app, lifespan="off") as url:
+            ear = Ear(await session.ws_connect(f"{url}/v1/audio/stream"))
+            await ear.start(SERVER_VAD)
+            await ear.hear(spoken(QUESTION))
+            await ear.until("speech_started")
+        assert await ear.closed() == 1012
+    await until(client, 'viva_asr_streams_total{outcome="left"}')
+
+
 async def test_a_silent_client_is_let_go(open_app) -> None:
     """A stream without a frame for the idle time is closed normally, before its first frame as well as after it."""
     client = await open_app(stream_idle_s=0.2)
