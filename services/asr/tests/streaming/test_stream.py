@@ -276,7 +276,8 @@ async def test_a_server_that_stops_says_so(open_app, spoken) -> None:
             await ear.start(SERVER_VAD)
             await ear.hear(spoken(QUESTION))
             await ear.until("speech_started")
-        assert await ear.closed() == 1012
+            closing = asyncio.create_task(ear.closed())
+        assert await closing == 1012
     await until(client, 'viva_asr_streams_total{outcome="left"}')
 
 
