@@ -18,8 +18,8 @@ export class Conversation extends EventTarget {
     this.turns = [];
     this.lastItem = null;
     this.dispatchEvent(new Event("reset"));
-    for (const { question, answer, citations, degraded } of past) {
-      this.#add({ question, answer, citations, degraded, answerState: "done" });
+    for (const { question, answer, citations, degraded, interrupted } of past) {
+      this.#add({ question, answer, citations, degraded, heard: answer, answerState: interrupted ? "cut" : "done" });
     }
   }
 
@@ -188,7 +188,7 @@ export class Conversation extends EventTarget {
 
   #asked(item) {
     const words = wordsOf(item);
-    const isPast = this.turns.some((turn) => turn.answerState === "done" && !turn.questionItem && turn.question === words);
+    const isPast = this.turns.some((turn) => !isOpen(turn) && !turn.questionItem && turn.question === words);
     const turn = isPast ? undefined : this.#spoken(item.id);
     if (!turn) return;
     turn.received = true;

@@ -20,17 +20,23 @@ export class LinkView {
     this.#state.dataset.state = state;
     this.#state.querySelector(".words").textContent = WORDS[state];
     this.#banner.hidden = state === "open" || state === "closed" || (state === "connecting" && this.#banner.hidden);
-    if (state === "connecting") this.#say("Reconnecting …");
+    this.#count("");
     if (state !== "waiting") return;
-    const what = lost ? "The connection was lost." : "The server does not answer.";
+    this.#say(lost ? "The connection was lost. Trying again" : "The server does not answer. Trying again");
     const until = performance.now() + waitMs;
-    const tick = () => this.#say(`${what} Trying again in ${Math.max(1, Math.ceil((until - performance.now()) / 1000))} s.`);
-    // Only the first of these is announced: a countdown read aloud would drown everything else.
+    // Seen and not read out: a countdown would drown everything else.
+    const tick = () => this.#count(` in ${Math.max(1, Math.ceil((until - performance.now()) / 1000))} s.`);
     tick();
     this.#timer = setInterval(tick, 1000);
   }
 
+  /** The same words again are no news. */
   #say(words) {
-    this.#banner.querySelector(".words").textContent = words;
+    const place = this.#banner.querySelector(".words");
+    if (place.textContent !== words) place.textContent = words;
+  }
+
+  #count(words) {
+    this.#banner.querySelector(".countdown").textContent = words || " …";
   }
 }

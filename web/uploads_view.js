@@ -55,7 +55,8 @@ export class UploadsView extends EventTarget {
     };
     upload.addEventListener("progress", ({ detail }) => {
       part("progress").value = detail;
-      show("sending", detail < 1 ? `Uploading: ${Math.floor(detail * 100)} %` : "Checking the recording …");
+      part(".upload-percent").textContent = `${Math.floor(detail * 100)} %`;
+      show("sending", detail < 1 ? "Uploading …" : "Checking the recording …");
     });
     upload.addEventListener("refused", ({ detail }) => show("refused", detail.message));
     upload.addEventListener("cancelled", () => item.remove());

@@ -99,7 +99,7 @@ def test_kill_minus_nine_leaves_nothing_behind(viva_run, family):
 
 
 def test_it_prints_a_line_for_each_part_and_one_to_copy(viva_run):
-    """Every part with what it runs on, the address, and a command that asks a question."""
+    """Every part with what it runs on, the page, and a command that asks a question."""
     with viva_run() as up:
         os.killpg(up.process.pid, signal.SIGINT)
         _, printed = up.end()
@@ -110,6 +110,7 @@ def test_it_prints_a_line_for_each_part_and_one_to_copy(viva_run):
         ("orchestrator", up.url),
     ):
         assert re.search(rf"✓ {part} .*{re.escape(runs_on)}", printed)
+    assert f"Page: {up.url} " in printed
     assert re.search(r"viva ask --lecture sample --text \".+\?\"", printed)
 
 
