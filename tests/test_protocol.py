@@ -11,8 +11,10 @@ from typing import get_args, get_type_hints
 from viva import events
 from viva.errors import VivaError
 from viva_asr.streaming import frames
+from viva_orchestrator.lectures.model import Status, Transcript
 from viva_orchestrator.realtime import client_events, server_events
 from viva_orchestrator.realtime.items import Item, Part
+from viva_orchestrator.routes import lectures
 
 ROOT = Path(__file__).parents[1]
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
@@ -74,6 +76,14 @@ def test_the_events_of_a_turn_are_listed():
     """Those of JSON lines and server-sent events."""
     types = {get_args(get_type_hints(cls)["type"])[0] for cls in get_args(events.Event)}
     assert listed("A turn") == types
+
+
+def test_the_events_of_a_transcription_are_listed():
+    """Those that follow its progress; how it can end is among a lecture's statuses."""
+    source = inspect.getsource(lectures.event_stream)
+    sent = set(re.findall(r'(?:_event\(|else )"([a-z]+)"', source))
+    ends = {status for status in get_args(Status) if Transcript("lec_1", None, status, 0.0, 0.0, ()).finished}
+    assert listed("A transcription") == sent | ends
 
 
 def test_the_events_that_the_realtime_server_sends_are_listed():
