@@ -284,6 +284,38 @@ async def test_turns_cannot_be_found(listening: Listening, status: int, code: st
     assert samples(listening.listener.take()) == audio(1_500)
 
 
+async def test_an_outage_is_told_once(listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each further attempt fails in silence; after the stage was there again, its next absence is news."""
+    monkeypatch.setattr(ear_module, "_REST_S", 0.0)
+    listening.server.refuse = 500
+    await listening.begin(TurnDetection(), audio(500))
+    told = 0
+
+    async def say(first: int) -> bool:
+        nonlocal told
+        try:
+            await listening.listener.append(audio(100, first))
+        except VivaError:
+            told += 1
+        return not listening.listener._ear.open
+
+    for first in range(500, 1_500, 100):
+        await until(lambda: not listening.listener._ear.open)
+        await say(first)
+    assert told == 1
+    listening.server.refuse = None
+    await say(1_500)
+    stream = await listening.server.stream()
+    await stream.say("silence", until_ms=100)
+    await until(lambda: listening.listener._ear.failure is None)
+    await say(1_600)
+    listening.server.refuse = 500
+    stream.die()
+    await until(lambda: not listening.listener._ear.open)
+    await say(1_700)
+    assert told == 2
+
+
 async def test_a_stage_that_is_full(listening: Listening) -> None:
     """`overloaded` on the stream is told as such."""
     listening.server.greeting = {"type": "error", "code": "overloaded", "message": "Full."}

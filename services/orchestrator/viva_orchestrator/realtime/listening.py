@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from viva.audio.wav import wav_bytes
-from viva.errors import VivaError
 from viva.service.upstream import Upstream
 from viva_orchestrator.realtime.ear import Beginning, Ear, Message
 from viva_orchestrator.realtime.input_audio import InputAudio, InputFormat
@@ -94,7 +93,7 @@ class Listener:
         self._detection: TurnDetection | None = None
         self._language: str | None = None
         self._before_ms = 0.0  # of audio in formats that were left since
-        self._told: VivaError | None = None
+        self._told: str | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -132,15 +131,17 @@ class Listener:
     async def append(self, audio: bytes) -> None:
         """Takes audio as the client sent it.
 
-        With turn detection, raises why nobody listens for turns, once for each time that the asr stage is found to be
-        away (code `turn_detection_unavailable`: it has no stream at all). The audio is kept even then.
+        With turn detection, raises why nobody listens for turns, once until somebody does again (code
+        `turn_detection_unavailable`: the asr stage has no stream at all). The audio is kept even then.
         """
         self._audio.add(self._input.feed(audio))
         self._bound()
         self._ear.listen()
-        failure = self._ear.failure if not self._ear.open else None
-        if self._detection is not None and failure is not None and failure is not self._told:
-            self._told = failure
+        failure = self._ear.failure
+        if failure is None:
+            self._told = None
+        elif self._detection is not None and failure.code != self._told:
+            self._told = failure.code  # each attempt fails anew, and some clients end at the first error that they get
             raise failure
 
     @property
