@@ -80,10 +80,12 @@ def running_client(
         pytest.fail("the clients are not installed: run these tests with make test-clients")
     log = folder / f"{driver}-{scenario}.log"
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("VIVA_", "OPENAI_"))}
+    # pipecat 1.7 fetches this from the internet when it is imported, unless it finds it; nothing here needs it.
+    (folder / "nltk" / "tokenizers" / "punkt_tab").mkdir(parents=True, exist_ok=True)
     with log.open("w") as errors:
         process = subprocess.Popen(
             [str(python), str(FOLDER / "drivers" / f"{driver}.py"), scenario, json.dumps(options)],
-            env=environ | {"NO_PROXY": "127.0.0.1", "PYTHONUNBUFFERED": "1"},
+            env=environ | {"NO_PROXY": "127.0.0.1", "NLTK_DATA": str(folder / "nltk"), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
