@@ -48,6 +48,8 @@ class App {
     element("spoken").checked = this.#dialogue.spoken = this.#memory.spoken;
     this.#composer.usable = false;
     await this.#try(() => this.#lectures.load());
+    // Others may have added some, from the command line or in another window.
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#lectures.load().catch(() => {}));
     const last = this.#lectures.get(this.#memory.lecture) ?? this.#lectures.all[0];
     if (last) await this.#choose(last.lecture_id);
     else this.#showNothing();

@@ -37,9 +37,7 @@ export class Lectures extends EventTarget {
 
   /** A new one, or news of one. @param {Lecture} lecture */
   add(lecture) {
-    const others = this.all.filter(({ lecture_id }) => lecture_id !== lecture.lecture_id);
-    const all = [...others, lecture].sort((a, b) => b.created_at - a.created_at);
-    this.#known = new Map(all.map((each) => [each.lecture_id, each]));
+    this.#keep([lecture]);
     this.#changed();
   }
 
@@ -59,9 +57,15 @@ export class Lectures extends EventTarget {
 
   async #page(after) {
     const { data, has_more } = await listLectures(after);
-    for (const lecture of data) this.#known.set(lecture.lecture_id, lecture);
+    this.#keep(data);
     this.hasMore = has_more;
     this.#changed();
+  }
+
+  #keep(lectures) {
+    for (const lecture of lectures) this.#known.set(lecture.lecture_id, lecture);
+    const all = this.all.sort((a, b) => b.created_at - a.created_at || (a.lecture_id < b.lecture_id ? 1 : -1));
+    this.#known = new Map(all.map((each) => [each.lecture_id, each]));
   }
 
   #changed() {

@@ -4,6 +4,8 @@ import { bytesFromBase64 } from "./base64.js";
 import { openPlayback } from "./playback.js";
 
 const RATE_HZ = 24000;
+/** After this long in silence the audio thread rests: it would go on to cost a phone its battery. */
+const REST_MS = 20_000;
 
 /**
  * Events: "playing" and "silent" (detail: item), "starved" (detail: item; the audio did not arrive in time).
@@ -15,11 +17,14 @@ export class Speaker extends EventTarget {
   /** @type {Map<string, number>} samples played of each of them */ #played = new Map();
   /** @type {((heard: Map<string, number>) => void)[]} */ #waiting = [];
   #stopped = new Map();
+  #unlocked = false;
+  #rest = 0;
 
   /** Browsers let a page sound only after a press of a key or a button: to be called in its handler. */
   unlock() {
+    this.#unlocked = true;
     this.#start();
-    this.#context?.resume();
+    this.#wake();
   }
 
   /** Whether anything is being played or waits to be. */
@@ -30,6 +35,7 @@ export class Speaker extends EventTarget {
   /** @param {string} item @param {string} audio base64 of 24 kHz, 16-bit, little-endian, mono */
   push(item, audio) {
     this.#open.add(item);
+    if (this.#unlocked) this.#wake();
     const bytes = bytesFromBase64(audio);
     const view = new DataView(bytes.buffer);
     const samples = new Float32Array(bytes.length >> 1);
@@ -73,6 +79,12 @@ export class Speaker extends EventTarget {
   #milliseconds(item) {
     const latency = (this.#context?.outputLatency ?? 0) * 1000;
     return Math.max(0, Math.round(((this.#played.get(item) ?? 0) * 1000) / RATE_HZ - latency));
+  }
+
+  #wake() {
+    clearTimeout(this.#rest);
+    if (this.#context?.state !== "running") this.#context?.resume();
+    this.#rest = setTimeout(() => (this.busy ? this.#wake() : this.#context?.suspend()), REST_MS);
   }
 
   #start() {

@@ -19,6 +19,7 @@ export class TalkButton extends EventTarget {
   #downAt = 0;
   #down = false;
   #latched = false;
+  #listening = false;
   /** The click that a press by pointer or key ends with is not another press. */
   #expectsClick = false;
 
@@ -36,7 +37,8 @@ export class TalkButton extends EventTarget {
     button.addEventListener("click", () => this.#click());
     document.addEventListener("keydown", (event) => this.#keyDown(event));
     document.addEventListener("keyup", (event) => this.#keyUp(event));
-    addEventListener("blur", () => this.#down && this.#end());
+    addEventListener("blur", () => this.#leave());
+    document.addEventListener("visibilitychange", () => document.hidden && this.#leave(true));
   }
 
   /** @param {boolean} listening @param {boolean} handsFree */
@@ -44,11 +46,12 @@ export class TalkButton extends EventTarget {
     this.#button.setAttribute("aria-pressed", String(listening));
     const name = handsFree ? "End hands-free" : listening ? "Listening: let go or press again to send" : "Hold to talk";
     if (this.#name.textContent !== name) this.#name.textContent = name;
+    this.#listening = listening;
     if (!listening) this.#latched = false;
   }
 
   #begin() {
-    if (this.#down) return;
+    if (this.#down || this.#button.disabled) return;
     this.#down = true;
     this.#expectsClick = true;
     this.#downAt = performance.now();
@@ -63,7 +66,19 @@ export class TalkButton extends EventTarget {
     if (this.#latched || !short) {
       this.#latched = false;
       this.#tell(true);
-    } else this.#latched = true;
+    } else this.#latched = this.#listening; // a press that ended hands-free, or got no microphone, began nothing
+  }
+
+  /** Who is not here cannot know that a recording goes on. @param {boolean} [hidden] the page cannot be seen any more */
+  #leave(hidden = false) {
+    if (this.#down) {
+      const meant = this.#latched || performance.now() - this.#downAt >= LATCH_MS;
+      this.#down = this.#latched = false;
+      this.#tell(meant);
+    } else if (this.#latched && hidden) {
+      this.#latched = false;
+      this.#tell(true);
+    }
   }
 
   /** A click that no press came before: of a screen reader or a switch. */
@@ -97,7 +112,7 @@ export class TalkButton extends EventTarget {
 
   /** The space bar, where nothing else wants it; and both keys that press a button, on this button. */
   #isOurs(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey) return false;
+    if (this.#button.disabled || event.ctrlKey || event.altKey || event.metaKey) return false;
     if (event.target === this.#button) return event.code === "Space" || event.key === "Enter";
     return event.code === "Space" && !event.target.closest?.(TAKES_SPACE);
   }

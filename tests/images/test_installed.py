@@ -1,6 +1,7 @@
 """What an image holds, without an engine: the first stage's commands in a new environment, and the service in it."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -121,6 +122,22 @@ def is_alive(url: str) -> bool:
             return response.status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+@pytest.mark.parametrize("image", ["orchestrator"], indirect=True)
+def test_the_orchestrators_image_has_the_page(image, started):
+    """It comes inside the package, with every file that it names."""
+    process, url, output = started
+    until = time.monotonic() + PATIENCE_S
+    while not is_alive(f"{url}/healthz"):
+        assert process.poll() is None, output.read_text()
+        assert time.monotonic() < until, output.read_text()
+        time.sleep(0.2)
+    with urllib.request.urlopen(url) as response:
+        markup = response.read().decode()
+    named = re.findall(r'(?:href|src)="(web/[^"#]+)"', markup)
+    assert len(named) > 10
+    assert [name for name in named if not is_alive(f"{url}/{name}")] == []
 
 
 @every_image

