@@ -5,6 +5,8 @@ const BEFORE_MS = 240;
 const BLOCK_MS = 60;
 /** After this long unused it is given back, and the browser's sign that it is on goes out. */
 const IDLE_MS = 45_000;
+/** An audio thread that has not handed over the last block by then stands still. */
+const FLUSH_MS = 400;
 
 /** Why there is no microphone; the message is for people. */
 export class MicrophoneProblem extends Error {}
@@ -17,6 +19,8 @@ export class Microphone extends EventTarget {
   /** @type {Promise<{node: AudioWorkletNode, stream: MediaStream, context: AudioContext}>|undefined} */ #open;
   /** @type {Int16Array[]} */ #before = [];
   #recording = false;
+  /** Starts and stops so far: a start that had to wait for the person's permission may be too late. */
+  #wishes = 0;
   #idle = 0;
   #flushes = 0;
   /** @type {Map<number, () => void>} */ #flushing = new Map();
@@ -26,28 +30,33 @@ export class Microphone extends EventTarget {
     return this.#recording;
   }
 
-  /** Begins to send "audio". Raises MicrophoneProblem. */
+  /** Begins to send "audio", unless it is stopped before the microphone is there. Raises MicrophoneProblem. */
   async start() {
     clearTimeout(this.#idle);
+    const wish = ++this.#wishes;
     const { context } = await this.#opened();
     await context.resume();
-    if (this.#recording) return;
+    if (this.#recording || wish !== this.#wishes) return;
     this.#recording = true;
     for (const samples of this.#before.splice(0)) this.#emit("audio", samples);
   }
 
   /** Ends recording; everything up to now has been sent as "audio" when this returns. */
   async stop() {
+    const wish = ++this.#wishes;
     if (this.#recording && this.#open) {
       await this.#flush();
+      if (wish !== this.#wishes) return;
       this.#recording = false;
       this.#before = [];
     }
+    clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.close(), IDLE_MS);
   }
 
   /** Gives the device back. */
   async close() {
+    this.#wishes++;
     clearTimeout(this.#idle);
     const open = this.#open;
     this.#open = undefined;
@@ -106,11 +115,14 @@ export class Microphone extends EventTarget {
   }
 
   async #flush() {
-    const { node } = await this.#opened();
+    const { node, context } = await this.#opened();
+    if (context.state !== "running") return;
     const flush = ++this.#flushes;
-    const done = new Promise((resolve) => this.#flushing.set(flush, resolve));
-    node.port.postMessage({ flush });
-    await done;
+    await new Promise((resolve) => {
+      this.#flushing.set(flush, () => resolve(undefined));
+      setTimeout(resolve, FLUSH_MS);
+      node.port.postMessage({ flush });
+    });
     this.#flushing.delete(flush);
   }
 

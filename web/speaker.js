@@ -6,9 +6,12 @@ import { openPlayback } from "./playback.js";
 const RATE_HZ = 24000;
 /** After this long in silence the audio thread rests: it would go on to cost a phone its battery. */
 const REST_MS = 20_000;
+/** An audio thread that has not said by then how far it got stands still: what it said last has to do. */
+const STOP_MS = 300;
 
 /**
- * Events: "playing" and "silent" (detail: item), "starved" (detail: item; the audio did not arrive in time).
+ * Events: "playing" and "silent" (detail: item), "starved" (detail: item; the audio did not arrive in time), "failed"
+ * (the browser did not open its loudspeaker for us; the next answer tries again).
  */
 export class Speaker extends EventTarget {
   /** @type {AudioContext|undefined} */ #context;
@@ -17,6 +20,7 @@ export class Speaker extends EventTarget {
   /** @type {Map<string, number>} samples played of each of them */ #played = new Map();
   /** @type {((heard: Map<string, number>) => void)[]} */ #waiting = [];
   #stopped = new Map();
+  /** @type {Set<string>} items whose audio is lost, in part at least: the rest of them is not played either */ #lost = new Set();
   #unlocked = false;
   #rest = 0;
 
@@ -34,6 +38,7 @@ export class Speaker extends EventTarget {
 
   /** @param {string} item @param {string} audio base64 of 24 kHz, 16-bit, little-endian, mono */
   push(item, audio) {
+    if (this.#lost.has(item)) return;
     this.#open.add(item);
     if (this.#unlocked) this.#wake();
     const bytes = bytesFromBase64(audio);
@@ -54,25 +59,29 @@ export class Speaker extends EventTarget {
    */
   async stop() {
     if (!this.busy) return new Map();
+    this.#post({ type: "stop" });
     // A page that may not sound yet has an audio thread that stands still: it would never answer.
-    if (this.#context?.state !== "running") return this.#forget();
-    const heard = new Promise((resolve) => this.#waiting.push(resolve));
-    this.#post({ type: "stop" });
-    return heard;
+    if (this.#context?.state !== "running") return this.#fallSilent(this.#lastKnown());
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      setTimeout(() => this.#waiting.includes(resolve) && this.#fallSilent(this.#lastKnown()), STOP_MS);
+    });
   }
 
-  #forget() {
-    const heard = new Map([...this.#open].map((item) => [item, this.#milliseconds(item)]));
-    this.#post({ type: "stop" });
-    this.#clear();
-    return heard;
+  /** What was heard of each open item by the last report. */
+  #lastKnown() {
+    return new Map([...this.#open].map((item) => [item, this.#milliseconds(item)]));
   }
 
-  #clear() {
+  /** Nothing plays any more, which is told to all who asked for it. */
+  #fallSilent(heard) {
     const silent = [...this.#open];
     this.#open.clear();
     this.#played.clear();
+    this.#stopped = new Map();
+    for (const resolve of this.#waiting.splice(0)) resolve(heard);
     for (const item of silent) this.dispatchEvent(new CustomEvent("silent", { detail: item }));
+    return heard;
   }
 
   /** What has left the loudspeaker, which lags behind what was given to the system. */
@@ -91,12 +100,22 @@ export class Speaker extends EventTarget {
     if (this.#playback) return;
     this.#context = new AudioContext({ sampleRate: RATE_HZ, latencyHint: "interactive" });
     this.#playback = openPlayback(this.#context, (report) => this.#hear(report));
+    this.#playback.catch(() => this.#fail());
+  }
+
+  /** The module of the audio thread did not arrive, say. A context remembers that for ever: the next one is another. */
+  #fail() {
+    this.#context?.close();
+    this.#context = this.#playback = undefined;
+    for (const item of this.#open) this.#lost.add(item);
+    this.#fallSilent(this.#lastKnown());
+    this.dispatchEvent(new Event("failed"));
   }
 
   /** In the order of the calls, also before the audio thread is there. */
   #post(message, transfer = []) {
     this.#start();
-    this.#playback?.then((playback) => playback.post(message, transfer));
+    this.#playback?.then((playback) => playback.post(message, transfer)).catch(() => {}); // `#fail` has told it
   }
 
   /** @param {import("./jitter_buffer.js").Report} report */
@@ -117,10 +136,7 @@ export class Speaker extends EventTarget {
     if (item && this.#open.has(item)) this.#stopped.set(item, this.#milliseconds(item));
     queueMicrotask(() => {
       if (!this.#waiting.length || [...this.#open].some((open) => !this.#stopped.has(open))) return;
-      const heard = this.#stopped;
-      this.#stopped = new Map();
-      this.#clear();
-      for (const resolve of this.#waiting.splice(0)) resolve(heard);
+      this.#fallSilent(this.#stopped);
     });
   }
 }
