@@ -2,8 +2,12 @@
 
 import json
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from viva_orchestrator.realtime import packed_history
 from viva_orchestrator.realtime.items import Item, Part
 from viva_orchestrator.realtime.packed_history import items_in, unpack
 
@@ -54,7 +58,9 @@ def test_a_single_message_is_left_alone(text):
 
 def test_the_last_message_has_the_id_that_the_client_gave():
     """It is the one that an answer is asked to; those before it are what was said earlier."""
-    text = packed({"role": "user", "content": "Who made it?"}, {"role": "assistant", "content": "Jack Kilby."}, ASKED)
+    text = packed(
+        {"role": "user", "content": "Who made it?"}, {"role": "assistant", "content": "Jack Kilby."}, ASKED
+    )
     items = items_in(Item("item_packed", "user", (Part("input_text", text),)))
     assert [(item.role, item.text) for item in items] == [
         ("user", "Who made it?"),
@@ -70,3 +76,52 @@ def test_an_item_that_is_just_one_is_itself(role):
     """And what the answerer or the system says is never taken apart."""
     item = Item("item_one", role, (Part("input_text", packed(ASKED) if role != "user" else "And when?"),))
     assert items_in(item) == [item]
+
+
+def test_only_the_first_lists_are_looked_at(monkeypatch):
+    """However many paragraphs of a message begin like one: each costs time that all connections wait for."""
+    looked_at = []
+    monkeypatch.setattr(packed_history.orjson, "loads", lambda text: looked_at.append(text) or 0)
+    assert unpack("Well?" + "\n\n[" * 20_000) is None
+
+    assert 0 < len(looked_at) <= packed_history.MOST_LISTS
+
+
+def test_a_message_that_no_question_could_be_is_not_looked_at(monkeypatch):
+    """It is one item, and too long."""
+    monkeypatch.setattr(packed_history.orjson, "loads", lambda text: pytest.fail("It was read."))
+    assert unpack(packed({"role": "user", "content": "x" * packed_history.MOST_CHARACTERS})) is None
+
+
+def test_of_very_many_messages_the_newest_are_taken():
+    """More than a conversation holds would only push each other out."""
+    messages = [
+        {"role": "user", "content": str(number)} for number in range(packed_history.MOST_MESSAGES + 5)
+    ]
+    said = unpack(packed(*messages))
+    assert len(said) == packed_history.MOST_MESSAGES
+    assert said[-1] == ("user", messages[-1]["content"])
+
+
+def test_half_of_a_surrogate_pair_is_not_taken():
+    """No JSON could be written of it: not the answer's request, nor what is kept of the conversation."""
+    text = "\n\n".join(["Before.", r'[{"role": "user", "content": "a \ud83d b"}]', "After."])
+    [item] = items_in(Item("item_packed", "user", (Part("input_text", text),)))
+    assert item.text == text
+
+
+_TEXTS = st.text(alphabet=st.sampled_from('[]{}",:\\n \\ud83a"rolecontent'), max_size=200)
+_MESSAGES = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.text(max_size=9) | st.sampled_from(["user"]), "content": st.text(max_size=30)}
+    )
+)
+
+
+@given(st.text() | _TEXTS | _MESSAGES.map(json.dumps), st.booleans())
+def test_whatever_a_message_holds_its_items_can_be_kept(middle, paragraph):
+    """Nothing is raised, there is always an item with the id, and each can be written."""
+    text = f"Before.\n\n{middle}\n\nAfter." if paragraph else f"\n\n[{middle}"
+    items = items_in(Item("item_packed", "user", (Part("input_text", text),)))
+    assert items[-1].id == "item_packed"
+    assert orjson.dumps(items)

@@ -6,9 +6,11 @@ pipecat brings an earlier conversation as a single user message: a paragraph abo
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
+
+import orjson
 
 from viva_orchestrator.realtime.items import Item, Part, new_item_id
 
@@ -16,6 +18,14 @@ Said = tuple[Literal["user", "assistant", "system"], str]
 
 _SAID_BY = ("user", "assistant", "system")
 _BETWEEN_PARAGRAPHS = "\n\n"
+
+# What is looked at holds up every other connection meanwhile.
+MOST_CHARACTERS = 250_000
+"""Of a message: a longer one is just one, and too long to be a question."""
+MOST_LISTS = 4
+"""Paragraphs of a message that may be lists: what is brought comes after the first."""
+MOST_MESSAGES = 500
+"""The newest so many are kept."""
 
 
 def items_in(item: Item) -> list[Item]:
@@ -34,15 +44,31 @@ def _part(role: str, words: str) -> Part:
 
 def unpack(text: str) -> list[Said] | None:
     """Who said what, oldest first; None for a message that is just one."""
-    for paragraph in text.split(f"{_BETWEEN_PARAGRAPHS}[")[1:]:
+    for paragraph in _lists(text):
         try:
-            messages, _ = json.JSONDecoder().raw_decode(f"[{paragraph}")
-        except (ValueError, RecursionError):
-            continue
+            messages = orjson.loads(paragraph)
+        except orjson.JSONDecodeError:
+            continue  # half of a surrogate pair is wrong, too: nobody could write it again
         if messages and all(map(_is_message, messages)):
-            said = [(message["role"], _words(message.get("content"))) for message in messages]
+            newest = messages[-MOST_MESSAGES:]
+            said = [(message["role"], _words(message.get("content"))) for message in newest]
             return [(role, words) for role, words in said if role in _SAID_BY and words]
     return None
+
+
+def _lists(text: str) -> Iterator[str]:
+    """The first paragraphs that may be lists. JSON has no empty line in it, however it is written."""
+    if len(text) > MOST_CHARACTERS:
+        return
+    end = 0
+    for _ in range(MOST_LISTS):
+        start = text.find(f"{_BETWEEN_PARAGRAPHS}[", end)
+        if start < 0:
+            return
+        start += len(_BETWEEN_PARAGRAPHS)
+        end = text.find(_BETWEEN_PARAGRAPHS, start)
+        end = len(text) if end < 0 else end
+        yield text[start:end]
 
 
 def _is_message(message: Any) -> bool:
