@@ -56,7 +56,8 @@ class Question:
     Without `session_id` a session is opened. Without `lecture_id` it is about the session's lecture.
     `audio_format` None means that nothing is spoken. `hearing` is the transcription of spoken words that is already
     under way. `history` is what a transport knows of the questions before this one: a turn of the session that is not
-    in it comes after it. `begun` is the session of `session_id` when it could not be stored yet.
+    in it comes after it, unless the session's own are not to be recalled (`recalls` false). `begun` is the session of
+    `session_id` when it could not be stored yet. What is not to be kept (`keep` false) is in no history afterwards.
     """
 
     text: str | None = None
@@ -68,7 +69,9 @@ class Question:
     speed: float = 1.0
     hearing: asyncio.Future[str] | None = None
     history: tuple[PastTurn, ...] = ()
+    recalls: bool = True
     begun: Session | None = None
+    keep: bool = True
     turn_id: str = field(default_factory=lambda: f"turn_{secrets.token_hex(12)}")
 
 
@@ -203,6 +206,8 @@ class Turn:
     def history(self, session: Session) -> tuple[PastTurn, ...]:
         """The last turns, oldest first: those that the transport knows, and then what the session has beside them."""
         known = self.question.history
+        if not self.question.recalls:
+            return known[max(0, len(known) - self.parts.settings.history_turns) :]
         ids = {turn.turn_id for turn in known}
         turns = (*known, *(turn for turn in session.turns if turn.turn_id not in ids))
         return turns[max(0, len(turns) - self.parts.settings.history_turns) :]
@@ -317,8 +322,10 @@ class Turn:
     async def finish(self, question: str, recalled: _Recalled) -> None:
         """Commits the pair, then says Done: what a client has seen `done` for is in the history."""
         turn = past_turn(self, self.answer.strip(), self.raw_answer, self.cited)
-        self.committing = True
-        saved = await commit(self, turn)
+        saved = False
+        if self.question.keep:
+            self.committing = True
+            saved = await commit(self, turn)
         self.times["recall_ms"] = recalled.ms
         await self.say(
             events.Done(

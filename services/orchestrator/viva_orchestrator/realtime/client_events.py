@@ -89,7 +89,9 @@ class CreateResponse:
 
 @dataclass(frozen=True, slots=True)
 class CancelResponse:
-    """response.cancel"""
+    """response.cancel: that response, or the one that answers in the conversation"""
+
+    response_id: str | None = None
 
 
 ClientEvent = (
@@ -214,5 +216,5 @@ _READERS: dict[str, Callable[[Fields], ClientEvent]] = {
     "conversation.item.truncate": _truncate_item,
     "conversation.item.retrieve": lambda fields: RetrieveItem(_needed_id(fields)),
     "response.create": lambda fields: CreateResponse(_object(fields, "response")),
-    "response.cancel": lambda fields: CancelResponse(),
+    "response.cancel": lambda fields: CancelResponse(_text(fields, "response_id")),
 }

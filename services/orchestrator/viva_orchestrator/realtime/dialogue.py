@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from viva.errors import Conflict, InvalidRequest, StageUnavailable, VivaError
+from viva.errors import InvalidRequest, StageUnavailable, VivaError
 from viva_orchestrator.realtime import client_events as asked
 from viva_orchestrator.realtime import server_events as out
 from viva_orchestrator.realtime.configuration import Configuration
@@ -73,8 +73,8 @@ class Dialogue:
 
     @property
     def active(self) -> bool:
-        """Whether a response is under way."""
-        return self._responses.active is not None
+        """Whether a response is under way, in the conversation or beside it."""
+        return bool(self._responses.all)
 
     def session(self) -> dict[str, Any]:
         """The session as clients are told it."""
@@ -117,8 +117,8 @@ class Dialogue:
                 self._retrieve(item_id)
             case asked.CreateResponse(options=options):
                 await self._responses.begin_asked(options, self._configuration, self._lecture_id)
-            case asked.CancelResponse():
-                await self._responses.cancel_asked()
+            case asked.CancelResponse(response_id=response_id):
+                await self._responses.cancel_asked(response_id)
         self._keeper.changed()
 
     async def hear(self, heard: Heard) -> None:
@@ -133,17 +133,14 @@ class Dialogue:
             case Partial() if wanted.transcribes:
                 self._speech.said(heard)
             case SpeechStopped():
-                try:
-                    spoken = self._speech.stopped(heard, told=wanted.transcribes)
-                    if spoken and (detection is None or detection.create_response):
-                        self._responses.begin(wanted, self._lecture_id, {}, at_once=False)
-                except Conflict as error:
-                    self._out.put([out.error(error)])
+                spoken = self._speech.stopped(heard, told=wanted.transcribes)
+                if spoken and (detection is None or detection.create_response):
+                    self._responses.begin_heard(wanted, self._lecture_id)
         self._keeper.changed()
 
     async def cut_short(self) -> None:
-        """The answer ends where it is, since there is no time for the rest."""
-        await self._responses.interrupt("client_cancelled")
+        """Answers end where they are, since there is no time for the rest."""
+        await self._responses.close()
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
@@ -196,6 +193,7 @@ class Dialogue:
 
     async def _delete(self, item_id: str) -> None:
         if (item := self._conversation.remove(item_id)) is not None:
+            await self._responses.cancel_deleted(item)
             await self._history.forget(item)
         self._out.put([out.item_deleted(item_id)])
 

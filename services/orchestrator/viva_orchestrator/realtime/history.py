@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -20,6 +21,13 @@ class History:
         self._sessions = sessions
         self._session_id = session_id
         self._soon: set[asyncio.Task[None]] = set()
+        self._remembering: dict[str, asyncio.Task[bool]] = {}
+
+    def remember(self, turn_id: str, commit: Coroutine[Any, Any, bool]) -> None:
+        """Commits what was heard of a turn, without waiting for it; what changes the turn afterwards does."""
+        task = asyncio.create_task(commit)
+        self._remembering[turn_id] = task
+        task.add_done_callback(lambda task: self._remembered(turn_id, task))
 
     async def cut(self, answer: Item) -> None:
         """The turn ends where its answer's item does; without a word of it there is no turn."""
@@ -37,12 +45,19 @@ class History:
 
     async def close(self) -> None:
         """Waits for what is to happen soon."""
-        if self._soon:
-            await asyncio.wait(self._soon)
+        if soon := {*self._soon, *self._remembering.values()}:
+            await asyncio.wait(soon)
+
+    def _remembered(self, turn_id: str, task: asyncio.Task[bool]) -> None:
+        self._remembering.pop(turn_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            structlog.get_logger().error("turn not remembered", turn_id=turn_id, exc_info=error)
 
     async def _change(self, item: Item, to: Callable[[PastTurn], PastTurn | None]) -> None:
         if item.turn_id is None:
             return
+        if (remembering := self._remembering.get(item.turn_id)) is not None:
+            await asyncio.wait([remembering])
         try:
             await self._sessions.change(self._session_id, item.turn_id, to)
         except StageUnavailable:

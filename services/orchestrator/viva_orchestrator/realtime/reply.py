@@ -51,6 +51,7 @@ class Reply:
     id: str = field(default_factory=lambda: f"resp_{secrets.token_hex(12)}")
     created: bool = False
     ended: bool = False
+    told: bool = False  # that it is over
     saved: bool = False  # in the session's history
     item: Item | None = None  # once the answer has begun
     text: str = ""
@@ -87,18 +88,26 @@ class Reply:
             "history_saved": done.history_saved,
         }
         response = self._response("completed", usage=done.usage) | {"viva": told}
-        return [*begun, *self._end(), out.response_done(response)]
+        return [*begun, *self._end(), self._done(response)]
 
     def fail(self, error: VivaError | events.Error, written: Written = NOTHING) -> list[out.Event]:
         """The turn ended in an error; what was said of the answer stays in the conversation as incomplete."""
         begun = self.create()
-        kind = error.type if isinstance(error, VivaError) else "server_error"
-        details = {"type": "failed", "error": {"type": kind, "code": error.code, "message": error.message}}
-        return [
-            *begun,
-            *self.break_off(written),
-            out.response_done(self._response("failed", details=details)),
-        ]
+        return [*begun, *self.break_off(written), self._done(self._response("failed", details=_details(error)))]
+
+    def give_up(self, error: VivaError) -> list[out.Event]:
+        """A mistake of ours, perhaps in making these very events: the response has failed, which is told in what can
+        hardly go wrong again. Nothing when its end was told already."""
+        self.ended = True
+        if self.told:
+            return []
+        events = self.create()
+        if self.item is not None:
+            part = replace(self.item.parts[0], words=self.text.strip(), citations=())
+            self.item = replace(self.item, parts=(part,), status="incomplete")
+            self.conversation.replace(self.item)
+            events += self._end()
+        return [*events, self._done(self._response("failed", details=_details(error)))]
 
     def break_off(self, written: Written) -> list[out.Event]:
         """The item ends where what was sent of it ends: the audio, or the text where nothing is spoken."""
@@ -115,7 +124,7 @@ class Reply:
         if not self.created:
             return []
         details = {"type": "cancelled", "reason": reason}
-        return [out.response_done(self._response("cancelled", details=details))]
+        return [self._done(self._response("cancelled", details=details))]
 
     def stopped_at(self, end_ms: int) -> None:
         """The client stopped playing there: the rest is not going to be heard either, nor what was settled by now."""
@@ -123,6 +132,11 @@ class Reply:
         if self.ended and self.item is not None:
             self.item = cut(self.item, end_ms)
             self.conversation.replace(self.item)
+
+    @property
+    def remembered(self) -> bool:
+        """Whether what was sent of it belongs into the history: not when it stands alone, or was deleted meanwhile."""
+        return self.item is not None and self.conversation.get(self.item.id) is not None
 
     # -- the item -------------------------------------------------------------------------------------------------
 
@@ -168,6 +182,10 @@ class Reply:
         self.item = item if self.stopped_ms is None else cut(item, self.stopped_ms)
         self.conversation.replace(self.item)
 
+    def _done(self, response: dict[str, Any]) -> out.Event:
+        self.told = True
+        return out.response_done(response)
+
     def _end(self) -> list[out.Event]:
         """All the `.done`s."""
         parts, part = self._parts, self.item.parts[0]
@@ -203,6 +221,11 @@ class Reply:
             "usage": None if status == "in_progress" else out.usage(usage or events.Usage()),
             "metadata": self.wanted.metadata,
         }
+
+
+def _details(error: VivaError | events.Error) -> dict[str, Any]:
+    kind = error.type if isinstance(error, VivaError) else "server_error"
+    return {"type": "failed", "error": {"type": kind, "code": error.code, "message": error.message}}
 
 
 def cut(item: Item, end_ms: float) -> Item:

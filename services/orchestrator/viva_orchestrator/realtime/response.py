@@ -10,6 +10,7 @@ import structlog
 
 from viva import events
 from viva.errors import VivaError
+from viva_orchestrator.realtime.history import History
 from viva_orchestrator.realtime.outgoing import Outgoing
 from viva_orchestrator.realtime.reply import NOTHING, Reply
 from viva_orchestrator.remembering import Written, remember, written
@@ -26,6 +27,7 @@ class Response:
         question: Question,
         reply: Reply,
         outgoing: Outgoing,
+        history: History,
         *,
         ended: Callable[[Response], None],
     ) -> None:
@@ -33,9 +35,11 @@ class Response:
         self.question = question
         self._turns = turns
         self._outgoing = outgoing
+        self._history = history
         self._ended = ended
         self._turn: Turn | None = None
         self._task: asyncio.Task[None] | None = None
+        self._cancelling: asyncio.Task[None] | None = None
 
     def start(self, *, at_once: bool) -> None:
         """Begins; `at_once` says so to the client now rather than when the question has been understood."""
@@ -53,17 +57,32 @@ class Response:
         done, _ = await asyncio.wait([self._task], timeout=seconds)
         return bool(done)
 
+    @property
+    def cancelling(self) -> bool:
+        """Whether it is being cancelled already."""
+        return self._cancelling is not None
+
     async def cancel(self, reason: str) -> None:
-        """Stops the work in every stage, remembers what was sent of the answer, and says that it was cancelled."""
+        """Stops the work in every stage and says that the response was cancelled, whoever else cancels it as well.
+
+        What was sent of the answer is remembered, which nobody waits for: Redis may be slow. It goes on when whoever
+        waits here is cancelled.
+        """
+        if self._cancelling is None:
+            self._cancelling = asyncio.create_task(self._cancel(reason))
+        await asyncio.shield(self._cancelling)
+
+    async def _cancel(self, reason: str) -> None:
         self._task.cancel()
         await asyncio.wait([self._task])
-        if self.reply.ended:  # in this very moment
-            self._end()
-            return
-        self._outgoing.put(self.reply.break_off(self._written))
-        if self._turn is not None and self.reply.item is not None and self.reply.wanted.in_conversation:
-            await remember(self._turn, self.reply.item.text)
-        self._outgoing.put(self.reply.cancelled(reason))
+        if not self.reply.ended:  # it may have been in this very moment
+            try:
+                self._outgoing.put([*self.reply.break_off(self._written), *self.reply.cancelled(reason)])
+            except Exception:
+                self._give_up()
+            else:
+                if self._turn is not None and self.reply.remembered:
+                    self._history.remember(self.reply.turn_id, remember(self._turn, self.reply.item.text))
         self._end()
 
     @property
@@ -75,6 +94,14 @@ class Response:
 
     async def _run(self) -> None:
         try:
+            await self._tell()
+        except Exception:
+            self._give_up()
+        self._end()
+
+    async def _tell(self) -> None:
+        """The turn's events, to their end."""
+        try:
             turn = self._turns.run(self.question, transport="realtime", begun=self._begun)
             async with aclosing(turn):
                 async for event in turn:
@@ -85,13 +112,11 @@ class Response:
                 self.reply.ended = True  # a cough: nobody asked for an answer
             else:
                 self._outgoing.put(self.reply.fail(error, self._written))
-        except Exception:
-            structlog.get_logger().exception("response failed", turn_id=self.question.turn_id)
-            if not self.reply.ended:
-                self._outgoing.put(
-                    self.reply.fail(VivaError("Something went wrong on our side."), self._written)
-                )
-        self._end()
+
+    def _give_up(self) -> None:
+        """A mistake of ours: the client is told all the same that the response is over."""
+        structlog.get_logger().exception("response failed", turn_id=self.question.turn_id)
+        self._outgoing.put(self.reply.give_up(VivaError("Something went wrong on our side.")))
 
     def _end(self) -> None:
         ended, self._ended = self._ended, lambda _: None

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from viva.errors import Conflict, InvalidRequest, TooLarge
@@ -57,19 +58,34 @@ class Responses:
         self._idle = idle
         self._active: Response | None = None
         self._alone: set[Response] = set()
+        self._next: Callable[[], None] | None = None
 
     @property
     def active(self) -> Response | None:
         """The one that answers in the conversation now."""
         return self._active
 
+    @property
+    def all(self) -> list[Response]:
+        """Those that are under way, also beside the conversation."""
+        return [*self._alone, *([self._active] if self._active is not None else [])]
+
     async def begin_asked(
         self, options: dict[str, Any], session: Configuration, lecture_id: str | None
     ) -> None:
         """The client asks for a response, which takes the place of one that nobody was told of yet."""
-        if self._active is not None and not self._active.reply.created:
-            await self._active.cancel("client_cancelled")
+        if not _is_alone(options):
+            self._next = None
+            if self._active is not None and not self._active.reply.created:
+                await self._active.cancel("client_cancelled")
         self.begin(session.updated(options), lecture_id, options, at_once=True)
+
+    def begin_heard(self, wanted: Configuration, lecture_id: str | None) -> None:
+        """Answers what somebody has just said, at once or when the answer has ended that may not be interrupted."""
+        if self._active is None:
+            self.begin(wanted, lecture_id, {}, at_once=False)
+        else:
+            self._next = partial(self.begin_heard, wanted, lecture_id)
 
     def begin(
         self, wanted: Configuration, lecture_id: str | None, options: dict[str, Any], *, at_once: bool
@@ -87,7 +103,9 @@ class Responses:
         except InvalidRequest as error:
             self._out.put(reply.fail(error))
             return
-        response = Response(self._parts.turns, question, reply, self._out, ended=self._ended)
+        response = Response(
+            self._parts.turns, question, reply, self._out, self._history, ended=self._ended
+        )
         if alone:
             self._alone.add(response)
         else:
@@ -95,22 +113,41 @@ class Responses:
             self._keeper.answering(reply.turn_id, time.time() + self._parts.settings.turn_deadline_s)
         response.start(at_once=at_once)
 
-    async def cancel_asked(self) -> None:
-        """The client does not want the answer any more. Raises InvalidRequest when there is none."""
-        if self._active is None:
+    async def cancel_asked(self, response_id: str | None) -> None:
+        """The client does not want an answer any more: this one, or that in the conversation.
+
+        Raises InvalidRequest when it is not under way.
+        """
+        found = self._active
+        if response_id is not None:
+            found = next((response for response in self.all if response.reply.id == response_id), None)
+        if found is None:
             raise InvalidRequest(
                 "Cancellation failed: no active response found.", code="response_cancel_not_active"
             )
-        await self.interrupt("client_cancelled")
+        await self._cut_short(found, "client_cancelled")
+
+    async def cancel_deleted(self, item: Item) -> None:
+        """Ends the answer that is, or answers, an item that was deleted; one that is still being transcribed ends it
+        by itself."""
+        active = self._active
+        transcribing = item.role == "user" and item.status == "in_progress"
+        if active is not None and item.turn_id == active.reply.turn_id and not transcribing:
+            await self._cut_short(active, "client_cancelled")
 
     async def interrupt(self, reason: str) -> None:
         """Cuts the active response short, if there is one."""
         if self._active is not None:
+            await self._cut_short(self._active, reason)
+
+    async def _cut_short(self, response: Response, reason: str) -> None:
+        if not response.cancelling:
             self._parts.metrics.interruptions.labels(reason).inc()
-            await self._active.cancel(reason)
+        await response.cancel(reason)
 
     async def finish(self, seconds: float) -> None:
         """Lets the active response end, in writing only; cancels it when that takes longer."""
+        self._next = None
         if self._active is not None:
             self._active.mute()
             await self._active.wait(seconds)
@@ -118,9 +155,9 @@ class Responses:
 
     async def close(self) -> None:
         """Cancels all of them."""
-        for response in [*self._alone, self._active]:
-            if response is not None:
-                await response.cancel("client_cancelled")
+        self._next = None
+        for response in self.all:
+            await response.cancel("client_cancelled")
 
     def _reply(self, wanted: Configuration, options: dict[str, Any]) -> Reply:
         metadata = options.get("metadata")
@@ -130,7 +167,7 @@ class Responses:
             speed=wanted.speed,
             output_format=wanted.output_format,
             metadata=metadata if isinstance(metadata, dict) else None,
-            in_conversation=options.get("conversation") != "none",
+            in_conversation=not _is_alone(options),
         )
         turn_id = f"turn_{secrets.token_hex(12)}"
         return Reply(shape, self._conversation, f"conv_{self._session.session_id}", turn_id)
@@ -138,7 +175,9 @@ class Responses:
     def _question(self, reply: Reply, lecture_id: str | None, options: dict[str, Any]) -> Question:
         """What is to be answered, and what was said before. Raises InvalidRequest when nothing was, or too much."""
         wanted = reply.wanted
-        items = _given(options) or self._conversation.question()
+        given = _given(options)
+        context = self._conversation if given is None else given
+        items = context.question()
         hearing = self._transcribing.words(items)
         text = " ".join(item.text for item in items if item.text)
         if hearing is None and not text:
@@ -152,19 +191,24 @@ class Responses:
             text=text,
             hearing=hearing,
             session_id=self._session.session_id if wanted.in_conversation else None,
+            keep=wanted.in_conversation,
+            recalls=given is None,
             lecture_id=lecture_id,
             voice=wanted.voice,
             audio_format="pcm" if wanted.speaks else None,
             speed=wanted.speed,
-            history=self._conversation.history(items, lecture_id),
+            history=context.history(items, lecture_id),
             begun=self._session if self._unstored and wanted.in_conversation else None,
             turn_id=reply.turn_id,
         )
 
     def _ended(self, response: Response) -> None:
         self._alone.discard(response)
-        if response is not self._active:
-            return
+        if response is self._active:
+            self._ended_active(response)
+        self._idle()
+
+    def _ended_active(self, response: Response) -> None:
         self._active = None
         reply = response.reply
         self._keeper.answering(reply.turn_id, None)
@@ -177,11 +221,18 @@ class Responses:
             self._unstored = False
         if reply.stopped_ms is not None and reply.item is not None:
             self._history.cut_soon(reply.item)
-        self._idle()
+        if (following := self._next) is not None:
+            self._next = None
+            following()
 
 
-def _given(options: dict[str, Any]) -> list[Item]:
-    """What is asked with the response itself."""
+def _is_alone(options: dict[str, Any]) -> bool:
+    return options.get("conversation") == "none"
+
+
+def _given(options: dict[str, Any]) -> Conversation | None:
+    """What stands in the conversation's place, if the client gives that with the response itself."""
     given = options.get("input")
-    items = [client_item(item) for item in given if isinstance(item, dict)] if isinstance(given, list) else []
-    return [item for item in items if item.role == "user"]
+    if not isinstance(given, list):
+        return None
+    return Conversation(client_item(item) for item in given if isinstance(item, dict))
