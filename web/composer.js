@@ -31,6 +31,7 @@ export class Composer extends EventTarget {
     document.addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !document.querySelector("dialog[open]") && dialogue.answering) dialogue.stop();
     });
+    this.#talk.addEventListener("latch", () => this.#show());
     dialogue.addEventListener("activity", () => this.#show());
     microphone.addEventListener("level", ({ detail }) => dialogue.listening && this.#meter.show(detail));
     this.#show();
@@ -70,7 +71,7 @@ export class Composer extends EventTarget {
       this.#listening.hidden = !listening;
       this.#meter.clear();
     }
-    const words = !ready ? "Opening the microphone …" : handsFree ? "Hands-free: just speak" : "Listening";
+    const words = !ready ? "Opening the microphone …" : handsFree ? "Hands-free: just speak" : this.#talk.latched ? "Listening: press again to send" : "Listening";
     if (element("listening-words").textContent !== words) element("listening-words").textContent = words;
     // A button that vanishes under the focus would leave it nowhere.
     if (!answering && document.activeElement === this.#stop) this.#question.focus();

@@ -12,7 +12,7 @@ const LATCH_MS = 350;
 /** Where the space bar means something else. */
 const TAKES_SPACE = "input, textarea, select, button, a, audio, summary, [contenteditable], [role=slider], dialog";
 
-/** Events: "press", "release" (detail: whether what was said is meant). */
+/** Events: "press", "release" (detail: whether what was said is meant), "latch" (it goes on without being held). */
 export class TalkButton extends EventTarget {
   #button = element("mic");
   #name = element("mic-name");
@@ -41,6 +41,11 @@ export class TalkButton extends EventTarget {
     document.addEventListener("visibilitychange", () => document.hidden && this.#leave(true));
   }
 
+  /** Whether it records without being held. */
+  get latched() {
+    return this.#latched;
+  }
+
   /** @param {boolean} listening @param {boolean} handsFree */
   show(listening, handsFree) {
     this.#button.setAttribute("aria-pressed", String(listening));
@@ -66,7 +71,12 @@ export class TalkButton extends EventTarget {
     if (this.#latched || !short) {
       this.#latched = false;
       this.#tell(true);
-    } else this.#latched = this.#listening; // a press that ended hands-free, or got no microphone, began nothing
+    } else if (this.#listening) this.#latch(); // a press that ended hands-free, or got no microphone, began nothing
+  }
+
+  #latch() {
+    this.#latched = true;
+    this.dispatchEvent(new Event("latch"));
   }
 
   /** Who is not here cannot know that a recording goes on. @param {boolean} [hidden] the page cannot be seen any more */
@@ -87,9 +97,13 @@ export class TalkButton extends EventTarget {
       this.#expectsClick = false;
       return;
     }
-    this.#latched = !this.#latched;
-    if (this.#latched) this.dispatchEvent(new Event("press"));
-    else this.#tell(true);
+    if (this.#latched) {
+      this.#latched = false;
+      this.#tell(true);
+      return;
+    }
+    this.dispatchEvent(new Event("press"));
+    if (this.#listening) this.#latch();
   }
 
   #keyDown(event) {

@@ -152,10 +152,32 @@ def test_answers_can_be_read_without_being_spoken(talking):
     expect(talking.page.get_by_role("switch", name="Speak answers")).not_to_be_checked()
 
 
-def test_a_short_press_is_told_how_to_talk(talking):
-    """Too short to have said anything, on the second press too: a sentence, and no turn."""
-    talking.page.get_by_role("button", name="Hold to talk").focus()
-    talking.page.keyboard.press("Space")
+def test_a_short_press_latches(talking):
+    """It records until the next press, and says so; Escape throws away what was said."""
+    talking.page.get_by_role("button", name="Hold to talk").click()
+    expect(talking.page.get_by_text("Listening: press again to send")).to_be_visible()
     talking.page.keyboard.press("Escape")
     expect(talking.page.locator("#listening")).to_be_hidden()
     expect(talking.turns).to_have_count(0)
+    assert not talking.wire.asked("input_audio_buffer.commit")
+
+
+def test_letting_go_to_allow_the_microphone_asks_nothing(talking):
+    """The browser's question takes the pointer away; what is allowed then does not begin to record by itself."""
+    talking.page.evaluate("""() => {
+      const { getUserMedia } = navigator.mediaDevices;
+      navigator.mediaDevices.getUserMedia = async function (...wanted) {
+        await new Promise((allow) => (window.allow = allow));
+        return getUserMedia.apply(this, wanted);
+      };
+    }""")
+    talking.page.get_by_role("button", name="Hold to talk").hover()
+    talking.page.mouse.down()
+    expect(talking.page.get_by_text("Opening the microphone")).to_be_visible()
+    talking.page.wait_for_timeout(500)  # longer than the press that latches
+    talking.page.mouse.up()
+    expect(talking.page.locator("#listening")).to_be_hidden()
+    talking.page.evaluate("window.allow()")
+    talking.answered(talking.ask(QUESTION))
+    expect(talking.turns).to_have_count(1)
+    assert talking.wire.recorded_s() == 0
