@@ -50,6 +50,11 @@ export class Conversation extends EventTarget {
     this.dispatchEvent(new CustomEvent("removed", { detail: turn }));
   }
 
+  /** Nobody will hear the end of what was being said, but for this turn. @param {Turn|undefined} but */
+  removeUnfinished(but) {
+    for (const turn of this.turns.filter(({ questionState }) => questionState === "speaking")) if (turn !== but) this.remove(turn);
+  }
+
   /** What comes of this answer from now on is not wanted. @param {Turn} turn */
   cut(turn) {
     this.#change(turn, { answerState: "cut", heard: turn.heard ?? turn.answer });
@@ -186,12 +191,19 @@ export class Conversation extends EventTarget {
     if (item.role === "assistant") this.#answered(item, previous_item_id);
   }
 
+  /** The server has a question of which it did not say so before the connection was lost, and transcribes it. */
+  _added({ item }) {
+    if (item.role === "user" && item.status === "in_progress") this.#asked(item);
+  }
+
   #asked(item) {
     const words = wordsOf(item);
-    const isPast = this.turns.some((turn) => !isOpen(turn) && !turn.questionItem && turn.question === words);
-    const turn = isPast ? undefined : this.#spoken(item.id);
+    const isPast = words && this.turns.some((turn) => !isOpen(turn) && !turn.questionItem && turn.question === words);
+    const turn = isPast ? undefined : this.byItem(item.id) ?? this.turns.find((each) => !each.questionItem && each.questionState === "heard");
     if (!turn) return;
+    turn.questionItem = item.id;
     turn.received = true;
+    if (turn.questionState === "speaking") this.said(turn);
     if (turn.questionState !== "known" && words) this.#change(turn, { question: words, questionState: "known" });
   }
 
@@ -212,6 +224,7 @@ const HANDLERS = {
   "conversation.item.input_audio_transcription.delta": Conversation.prototype._partial,
   "conversation.item.input_audio_transcription.completed": Conversation.prototype._transcribed,
   "conversation.item.input_audio_transcription.failed": Conversation.prototype._notTranscribed,
+  "conversation.item.added": Conversation.prototype._added,
   "conversation.item.done": Conversation.prototype._item,
   "conversation.item.retrieved": Conversation.prototype._retrieved,
   "response.created": Conversation.prototype._created,

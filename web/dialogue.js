@@ -24,12 +24,16 @@ export class Dialogue extends EventTarget {
   #conversation;
   #microphone;
   #answering;
-  /** @type {Utterance|null} what is said while the button is held */ #utterance = null;
+  /** @type {Utterance|null} what was said last with the button held, until the server has it */ #utterance = null;
   #handsFree = false;
   #spoken = true;
   #held = false;
+  /** @type {Utterance|null} what the microphone's audio belongs to: a while longer than the button is held */ #saying = null;
+  /** @type {Promise<void>|undefined} until the end of what was said last is sent */ #ending;
   #giveUp = 0;
   #resuming = false;
+  /** How many of our settings the server has not confirmed yet. */
+  #updates = 0;
 
   /**
    * @param {import("./connection.js").Connection} connection
@@ -48,6 +52,7 @@ export class Dialogue extends EventTarget {
     connection.addEventListener("state", ({ detail }) => detail.state === "waiting" && this.#lostConnection());
     microphone.addEventListener("audio", ({ detail }) => this.#record(detail));
     microphone.addEventListener("lost", ({ detail }) => this.#loseMicrophone(detail.message));
+    speaker.addEventListener("failed", () => this.#notice("The browser did not let this answer sound. It is written, and the next one may be heard."));
     conversation.addEventListener("turn", () => this.#changed());
   }
 
@@ -108,32 +113,36 @@ export class Dialogue extends EventTarget {
     if (this.#held) return;
     this.#held = true;
     this.#answering.unlock();
-    const utterance = new Utterance(this.#connection);
-    this.#utterance = utterance;
     const interrupted = this.#answering.interrupt();
     this.#changed();
+    await this.#ending;
+    if (!this.#held) return;
+    const utterance = new Utterance(this.#connection);
+    this.#utterance = this.#saying = utterance;
     try {
       await this.#microphone.start();
     } catch (problem) {
-      this.#held = false;
-      this.#utterance = null;
-      this.#notice(problem.message);
-      this.#changed();
+      if (this.#saying === utterance) this.#loseMicrophone(problem.message);
       return;
     }
     this.#changed();
     await interrupted;
-    if (this.#utterance === utterance) utterance.turn ??= this.#conversation.speaking();
+    if (this.#saying === utterance) utterance.turn ??= this.#conversation.speaking();
   }
 
   /** The button comes up. @param {boolean} [sent] false: what was said is thrown away */
   async release(sent = true) {
     if (!this.#held) return;
-    const utterance = this.#utterance;
-    await this.#microphone.stop();
     this.#held = false;
     this.#changed();
-    if (!utterance) return;
+    this.#ending = this.#end(this.#saying, sent);
+    await this.#ending;
+  }
+
+  async #end(utterance, sent) {
+    await this.#microphone.stop();
+    if (!utterance || this.#saying !== utterance) return;
+    this.#saying = null;
     if (!sent || utterance.milliseconds < LEAST_SPEECH_MS) this.#discard(utterance, sent);
     else {
       utterance.turn ??= this.#conversation.speaking();
@@ -143,7 +152,7 @@ export class Dialogue extends EventTarget {
   }
 
   #discard(utterance, wasMeant) {
-    this.#utterance = null;
+    if (this.#utterance === utterance) this.#utterance = null;
     utterance.discard();
     if (utterance.turn) this.#conversation.remove(utterance.turn);
     if (wasMeant) this.#notice("That was too short to hear. Hold the button, or the space bar, for as long as you speak.");
@@ -158,15 +167,16 @@ export class Dialogue extends EventTarget {
     this.#configure();
     this.#changed();
     if (!on) {
-      await this.#microphone.stop();
       this.#connection.send({ type: "input_audio_buffer.clear" });
+      this.#conversation.removeUnfinished(this.#saying?.turn);
+      await this.#microphone.close(); // at once: the browser's sign that it is on means that somebody listens
       return;
     }
     try {
       await this.#microphone.start();
       this.#changed();
     } catch (problem) {
-      this.#loseMicrophone(problem.message);
+      if (this.#handsFree) this.#loseMicrophone(problem.message);
     }
   }
 
@@ -190,6 +200,7 @@ export class Dialogue extends EventTarget {
       case "session.updated":
         // What the page missed has come before this.
         if (this.#resuming) this.#resume();
+        this.#updates = Math.max(0, this.#updates - 1);
         this.#checkTurnDetection(event.session);
         break;
       case "input_audio_buffer.speech_started":
@@ -200,11 +211,16 @@ export class Dialogue extends EventTarget {
         this.#utterance = null;
         break;
       case "error":
-        if (!QUIET.has(event.error?.code)) this.#notice(event.error?.message ?? "The server could not follow.");
+        this.#receiveError(event.error ?? {});
         break;
     }
     this.#conversation.receive(event);
     if (event.type === "response.done") this.#forgetSilence();
+  }
+
+  #receiveError({ code, message = "The server could not follow." }) {
+    if (code === "turn_detection_unavailable") this.#loseTurnDetection();
+    else if (!QUIET.has(code)) this.#notice(message);
   }
 
   /** Nothing was said after all: a cough, or a button that was held in thought. */
@@ -218,7 +234,7 @@ export class Dialogue extends EventTarget {
   /** @param {Int16Array} samples */
   #record(samples) {
     const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
-    if (this.#held) this.#utterance?.append(bytes);
+    if (this.#saying) this.#saying.append(bytes);
     else if (this.#handsFree) Utterance.send(this.#connection, bytes);
   }
 
@@ -230,12 +246,14 @@ export class Dialogue extends EventTarget {
   }
 
   #configure() {
-    this.#connection.send({ type: "session.update", session: sessionSettings(this.#spoken, this.#handsFree) });
+    const settings = { type: "session.update", session: sessionSettings(this.#spoken, this.#handsFree) };
+    if (this.#connection.send(settings)) this.#updates++;
   }
 
   /** The connection is there, for the first time or again: what the server has not got is sent, nothing twice. */
   #resume() {
     this.#resuming = false;
+    this.#conversation.removeUnfinished(this.#saying?.turn);
     if (this.#utterance?.turn?.received) this.#utterance = null;
     this.#utterance?.sendAll();
     for (const turn of this.#conversation.turns.filter(isOpen)) {
@@ -251,19 +269,26 @@ export class Dialogue extends EventTarget {
 
   #lostConnection() {
     clearTimeout(this.#giveUp);
+    this.#updates = 0;
     this.#answering.lose();
     this.#conversation.lose();
   }
 
-  /** A server that hears only whole recordings has no turn detection, and says so by leaving it out. */
+  /** A server that hears only whole recordings has no turn detection, and may say so by leaving it out. */
   #checkTurnDetection(session) {
-    if (!this.#handsFree || session.audio?.input?.turn_detection !== null) return;
-    this.#loseMicrophone("This server cannot hear when you begin and end. Hold the button to talk instead.");
+    // What it confirms may be older than what was asked for last.
+    if (!this.#updates && session.audio?.input?.turn_detection === null) this.#loseTurnDetection();
+  }
+
+  #loseTurnDetection() {
+    if (this.#handsFree) this.#loseMicrophone("This server cannot hear when you begin and end. Hold the button to talk instead.");
   }
 
   #loseMicrophone(message) {
+    const unfinished = this.#saying;
     this.#held = false;
-    this.#utterance = null;
+    this.#saying = null;
+    if (unfinished) this.#discard(unfinished, false);
     this.setHandsFree(false);
     this.#notice(message);
     this.#changed();

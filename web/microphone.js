@@ -35,6 +35,7 @@ export class Microphone extends EventTarget {
     clearTimeout(this.#idle);
     const wish = ++this.#wishes;
     const { context } = await this.#opened();
+    if (wish !== this.#wishes) return;
     await context.resume();
     if (this.#recording || wish !== this.#wishes) return;
     this.#recording = true;

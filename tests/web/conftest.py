@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from viva.client import VivaClient
 from viva.samples import SAMPLE_RATE_HZ, cached
@@ -156,6 +156,15 @@ def visit(url: str) -> Iterator[Callable[..., Visit]]:
         yield open_page
         for each in visits:
             assert each.errors == []
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """A page of the server's own, for modules by themselves."""
+    opened = browser.new_page()
+    opened.goto(url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

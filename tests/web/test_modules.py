@@ -5,15 +5,6 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page
 
-
-@pytest.fixture
-def page(browser, url) -> Page:
-    opened = browser.new_page()
-    opened.goto(url)
-    yield opened
-    opened.close()
-
-
 JITTER = """async ([steps]) => {
   const { JitterBuffer } = await import("/web/jitter_buffer.js");
   const buffer = new JitterBuffer(24000);
