@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 EXTENSION = "viva.connection"
 """Where the app finds the WebSocketProtocol that it talks through: in the scope's `extensions`."""
@@ -12,6 +13,9 @@ EXTENSION = "viva.connection"
 # A peer that sends too much may go on for so long before it reads why, and is taken to have read it after such a quiet.
 LINGER_S = 5.0
 QUIET_S = 0.5
+
+UNREAD_BYTES = 4 * 1024**2
+"""A peer that lets so much pile up and still sends pings is dropped: their answers are not bounded otherwise."""
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -50,6 +54,21 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().data_received(data)
         else:
             self._linger()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Adds a piece to its message. They share one buffer: many little ones, or empty ones, would be a long list."""
+        begun = self.frames[0]
+        message = begun if isinstance(begun, bytearray) else bytearray(begun)
+        message += event.data
+        self.frames = [bytes(message) if event.fin else message]
+        if event.fin:
+            self.send_receive_event_to_app()
+
+    def handle_ping(self) -> None:
+        """Answers it, unless the peer has not read so much that it does not want to know."""
+        super().handle_ping()
+        if self.transport.get_write_buffer_size() > UNREAD_BYTES:
+            self.drop()
 
     def handle_parser_exception(self) -> None:
         """Says what was wrong (1009: a message over the limit), and closes once the peer has stopped sending.
