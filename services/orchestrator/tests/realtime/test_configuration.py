@@ -1,9 +1,14 @@
 """The configuration of a conversation: merged, lenient, and told in values that strict clients can read."""
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from viva_orchestrator.realtime.configuration import Configuration
 from viva_orchestrator.realtime.listening import InputFormat, TurnDetection
+
+from .conftest import LARGEST_EVENT
 
 DEFAULT = Configuration.default("alloy")
 
@@ -149,3 +154,92 @@ def test_ballast_is_not_kept():
     """A session is held for every connection: long instructions are cut, and huge lists of tools left out."""
     changed = DEFAULT.updated({"instructions": "x" * 1_000_000, "tools": [{"name": "y" * 1_000_000}]})
     assert len(str(changed.asked)) < 110_000
+
+
+@pytest.mark.parametrize(
+    "path", ["audio", "audio.input", "audio.input.format", "audio.output", "tracing", "prompt"]
+)
+def test_many_updates_take_no_more_room_than_one(path):
+    """Fields of other names do not pile up, wherever they are put."""
+    changed = DEFAULT
+    for number in range(50):
+        update = {f"k{number}": "x" * 9000}
+        for name in reversed(path.split(".")):
+            update = {name: update}
+        changed = changed.updated(update)
+    assert len(orjson.dumps(changed.asked)) < 20_000
+
+
+def test_the_largest_session_can_still_be_told():
+    """Though each field is as large as can be, the event is one that clients can take."""
+    worst = "\x01" * LARGEST_EVENT
+    texts = dict.fromkeys(("instructions", "model", "tool_choice", "max_output_tokens"), worst)
+    lists = {"include": [worst[:1600]], "reasoning": {"x": worst[:1600]}, "tracing": {"x": worst[:1600]}}
+    lists |= {"prompt": {"x": worst[:1600]}, "truncation": worst[:1600], "tools": [{"name": worst[:16_000]}]}
+    words = {"model": worst, "language": worst, "prompt": worst}
+    audio = {"input": {"transcription": words}, "output": {"voice": worst}}
+    told = DEFAULT.updated({**texts, **lists, "audio": audio}).effective()
+
+    assert {"tools", "prompt", "instructions"} <= set(filter(told.get, told))
+    assert len(orjson.dumps(told)) < LARGEST_EVENT - 1000
+
+
+@pytest.mark.parametrize("ballast", [b"[" + b"{}," * 20_000 + b"{}]", b"[" * 252 + b"]" * 252])
+def test_what_takes_more_than_its_json_looks_like_is_left_out(ballast):
+    """Tens of thousands of empty objects, and lists so deep that an event with them could not be written."""
+    changed = DEFAULT.updated({"tools": orjson.loads(ballast)})
+    assert changed.asked["tools"] == []
+
+
+_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+def _some(**fields: st.SearchStrategy) -> st.SearchStrategy:
+    return _VALUES | st.fixed_dictionaries({}, optional=fields)
+
+
+_AUDIO_IN = _some(
+    format=_some(type=st.sampled_from(["audio/pcm", "audio/pcmu"]) | _VALUES, rate=_VALUES),
+    transcription=_some(language=_VALUES, model=_VALUES),
+    noise_reduction=_some(type=_VALUES),
+    turn_detection=_some(
+        type=st.sampled_from(["server_vad", "semantic_vad"]) | _VALUES,
+        threshold=_VALUES,
+        silence_duration_ms=_VALUES,
+        prefix_padding_ms=_VALUES,
+        eagerness=_VALUES,
+    ),
+)
+_AUDIO_OUT = _some(format=_some(type=_VALUES), voice=_some(id=_VALUES), speed=_VALUES)
+_SESSIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "audio": _some(input=_AUDIO_IN, output=_AUDIO_OUT),
+        **dict.fromkeys(
+            ("instructions", "tools", "tool_choice", "model", "output_modalities", "prompt"), _VALUES
+        ),
+    },
+)
+
+
+@given(st.lists(_SESSIONS, max_size=3))
+def test_whatever_is_asked_for_there_is_a_configuration(updates):
+    """Nothing raises, all of it is told, and what was kept of it means the same when it is read again."""
+    changed = DEFAULT
+    for session in updates:
+        changed = changed.updated(session)
+    again = Configuration(orjson.loads(orjson.dumps(changed.asked)), "alloy")
+    for configuration in (changed, again):
+        assert orjson.dumps(configuration.effective())
+        assert configuration.language is None or len(configuration.language) <= 20
+        detection = configuration.detection
+        assert detection is None or 0 <= detection.threshold <= 1
+    assert orjson.dumps(again.effective()) == orjson.dumps(changed.effective())

@@ -13,6 +13,16 @@ import orjson
 from viva.errors import InvalidRequest
 from viva_orchestrator.realtime.items import Item, Part, new_item_id
 
+MOST_NAME = 200
+"""Characters of an id or a type: what is over is cut off, wherever it is named."""
+MOST_PARTS = 64
+"""Content parts of an item; those over are left out."""
+MOST_GIVEN = 200
+"""Items that come with a response; of more, the newest."""
+MOST_PAIRS, MOST_VALUE = 16, 512
+"""Of a response's metadata, and characters of a value."""
+MOST_MS = 2**31 - 1
+
 
 class InvalidEvent(InvalidRequest):
     """An event that means nothing; `event_id` is the client's, where it gave one."""
@@ -109,6 +119,8 @@ ClientEvent = (
 
 Fields = dict[str, Any]
 
+_OF_CALLS = ("call_id", "name", "arguments", "output")
+
 
 def parse(message: str | bytes) -> tuple[ClientEvent, str | None]:
     """The event in one message, and the id that the client gave it.
@@ -125,18 +137,20 @@ def parse(message: str | bytes) -> tuple[ClientEvent, str | None]:
     read = _READERS.get(kind) if isinstance(kind, str) else None
     if read is None:
         raise InvalidEvent(
-            f"There is no client event of the type {str(kind)[:64]!r}.",
+            f"There is no client event of the type {kind[:64]!r}."
+            if isinstance(kind, str)
+            else "An event is a JSON object with a type.",
             code="unknown_event",
             param="type",
-            event_id=_text(fields, "event_id"),
+            event_id=_name(fields, "event_id"),
         )
-    return read(fields), _text(fields, "event_id")
+    return read(fields), _name(fields, "event_id")
 
 
 def _update_session(fields: Fields) -> UpdateSession:
     session = _object(fields, "session")
     lecture_id = _text(session, "lecture_id") or _text(fields, "lecture_id")
-    return UpdateSession(session, lecture_id[:200] if lecture_id else None)
+    return UpdateSession(session, lecture_id[:MOST_NAME] if lecture_id else None)
 
 
 def _append_audio(fields: Fields) -> AppendAudio:
@@ -147,12 +161,12 @@ def _append_audio(fields: Fields) -> AppendAudio:
             "The audio is not base64.",
             code="invalid_audio",
             param="audio",
-            event_id=_text(fields, "event_id"),
+            event_id=_name(fields, "event_id"),
         ) from None
 
 
 def _create_item(fields: Fields) -> CreateItem:
-    return CreateItem(client_item(_object(fields, "item")), _text(fields, "previous_item_id"))
+    return CreateItem(client_item(_object(fields, "item")), _name(fields, "previous_item_id"))
 
 
 def _truncate_item(fields: Fields) -> TruncateItem:
@@ -161,32 +175,52 @@ def _truncate_item(fields: Fields) -> TruncateItem:
 
 def client_item(fields: Fields) -> Item:
     """An item as a client gives it. Pictures and sound in it are left out, since nothing here looks at them."""
-    item_id = _text(fields, "id") or new_item_id()
-    kind = _text(fields, "type") or "message"
+    item_id = _name(fields, "id") or new_item_id()
+    kind = _name(fields, "type") or "message"
     if kind != "message":
-        known = {name: fields[name] for name in ("call_id", "name", "arguments", "output") if name in fields}
+        known = {name: _written(fields[name]) for name in _OF_CALLS if name in fields}
         return Item(item_id, type=kind, fields=known)
     role = fields.get("role")
     role = role if role in ("user", "assistant", "system") else "user"
     given = fields.get("content")
-    parts = tuple(_part(part) for part in given if isinstance(part, dict)) if isinstance(given, list) else ()
-    return Item(item_id, role, parts)
+    given = given[:MOST_PARTS] if isinstance(given, list) else []
+    return Item(item_id, role, tuple(_part(part) for part in given if isinstance(part, dict)))
 
 
 def _part(fields: Fields) -> Part:
-    kind = _text(fields, "type") or "input_text"
+    kind = _name(fields, "type") or "input_text"
     words = _text(fields, "text")
     return Part(kind, _text(fields, "transcript") if words is None else words)
 
 
+def _create_response(fields: Fields) -> CreateResponse:
+    options = _object(fields, "response")
+    if isinstance(given := options.get("input"), list):
+        options["input"] = given[-MOST_GIVEN:]
+    if isinstance(metadata := options.get("metadata"), dict):
+        pairs = [(name[:MOST_NAME], value) for name, value in metadata.items() if isinstance(value, str)]
+        options["metadata"] = {name: value[:MOST_VALUE] for name, value in pairs[:MOST_PAIRS]}
+    return CreateResponse(options)
+
+
+def _written(value: Any) -> str | None:
+    """A field of a call, which is text, or the text of its JSON where a client sent that."""
+    if isinstance(value, str | None):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:  # nested too deeply
+        return None
+
+
 def _needed_id(fields: Fields) -> str:
-    item_id = _text(fields, "item_id")
+    item_id = _name(fields, "item_id")
     if item_id is None:
         raise InvalidEvent(
             "Say which item is meant: item_id.",
             code="missing_item_id",
             param="item_id",
-            event_id=_text(fields, "event_id"),
+            event_id=_name(fields, "event_id"),
         )
     return item_id
 
@@ -196,6 +230,11 @@ def _text(fields: Fields, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _name(fields: Fields, name: str) -> str | None:
+    value = _text(fields, name)
+    return value if value is None else value[:MOST_NAME]
+
+
 def _object(fields: Fields, name: str) -> Fields:
     value = fields.get(name)
     return value if isinstance(value, dict) else {}
@@ -203,7 +242,7 @@ def _object(fields: Fields, name: str) -> Fields:
 
 def _whole(fields: Fields, name: str) -> int:
     value = fields.get(name)
-    return max(int(value), 0) if isinstance(value, int | float) else 0
+    return int(min(max(value, 0), MOST_MS)) if isinstance(value, int | float) else 0
 
 
 _READERS: dict[str, Callable[[Fields], ClientEvent]] = {
@@ -215,6 +254,6 @@ _READERS: dict[str, Callable[[Fields], ClientEvent]] = {
     "conversation.item.delete": lambda fields: DeleteItem(_needed_id(fields)),
     "conversation.item.truncate": _truncate_item,
     "conversation.item.retrieve": lambda fields: RetrieveItem(_needed_id(fields)),
-    "response.create": lambda fields: CreateResponse(_object(fields, "response")),
+    "response.create": _create_response,
     "response.cancel": lambda fields: CancelResponse(_text(fields, "response_id")),
 }

@@ -7,21 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from viva_orchestrator.realtime.listening import InputFormat, TurnDetection
+from viva_orchestrator.realtime.session_fields import ECHOED, known_fields
 
 MODEL = "viva"
 _FORMATS = ("audio/pcm", "audio/pcmu", "audio/pcma")
 _EAGERNESS = ("low", "medium", "high", "auto")
-# What clients may set and read back, and what is not applied: answers are held to the lecture.
-_ECHOED = (
-    "instructions",
-    "tools",
-    "tracing",
-    "prompt",
-    "include",
-    "truncation",
-    "max_output_tokens",
-    "reasoning",
-)
 _DEFAULTS: Mapping[str, Any] = {
     "output_modalities": ["audio"],
     "instructions": "",
@@ -34,8 +24,6 @@ _DEFAULTS: Mapping[str, Any] = {
         "output": {},
     },
 }
-_MAX_TEXT = 100_000
-"""Characters of what is only echoed; more is cut, or left out where it is no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +42,10 @@ class Configuration:
         return cls(_DEFAULTS, voice)
 
     def updated(self, session: Mapping[str, Any]) -> Configuration:
-        """The same with a session.update merged into it, to any depth; null replaces what was there."""
-        return Configuration(_merged(self.asked, _bounded(session)), self.default_voice)
+        """The same with a session.update merged into it; of `audio` to any depth. null replaces what was there."""
+        new = known_fields(session)
+        audio = _merged(_dict(self.asked.get("audio")), new.get("audio", {}))
+        return Configuration({**self.asked, **new, "audio": audio}, self.default_voice)
 
     @property
     def speaks(self) -> bool:
@@ -120,7 +110,7 @@ class Configuration:
         """The session as it is told to clients, but for its ids: only values that strict clients can read."""
         modality = "audio" if self.speaks else "text"
         choice = self.asked.get("tool_choice")
-        told = {name: self.asked[name] for name in _ECHOED if self.asked.get(name) is not None}
+        told = {name: self.asked[name] for name in ECHOED if self.asked.get(name) is not None}
         return {
             "tracing": None,
             **told,
@@ -177,21 +167,8 @@ def _merged(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     both = dict(old)
     for name, value in new.items():
         before = both.get(name)
-        if value is None and name in ("audio", "input", "output"):
-            continue  # nobody means to be without either; some send every field that they have not set
         both[name] = _merged(before, value) if isinstance(value, dict) and isinstance(before, dict) else value
     return both
-
-
-def _bounded(session: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is nothing but ballast: a session is kept for every connection."""
-    kept = {}
-    for name, value in session.items():
-        if name in _DEFAULTS or name in _ECHOED or name == "model":
-            small = len(str(value)) <= _MAX_TEXT
-            if small or isinstance(value, str):
-                kept[name] = value if small else value[:_MAX_TEXT]
-    return kept
 
 
 def _format(asked: Any) -> InputFormat:
