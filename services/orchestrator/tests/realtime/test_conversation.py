@@ -76,7 +76,7 @@ def test_an_answer_of_ours_keeps_its_marks_and_its_lecture():
     )
 
 
-@pytest.mark.parametrize("limits", [Limits(items=2), Limits(characters=10)])
+@pytest.mark.parametrize("limits", [Limits(items=2), Limits(characters=2 * user("a", "12345").size)])
 def test_over_the_limit_the_oldest_go(limits):
     """But never the newest, however large."""
     conversation = Conversation([user("a", "12345"), user("b", "12345")], limits=limits)

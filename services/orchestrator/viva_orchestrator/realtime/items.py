@@ -15,6 +15,8 @@ Status = Literal["in_progress", "completed", "incomplete"]
 # Content parts whose words clients look for in `transcript`; those of all others are in `text`.
 _AUDIO_PARTS = ("input_audio", "output_audio", "audio")
 
+_PART_SIZE = 64
+
 
 def new_item_id() -> str:
     """An id for an item that the client did not name."""
@@ -73,7 +75,7 @@ class Item:
     type: str = "message"
     turn_id: str | None = None
     answer: Answer | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -82,8 +84,10 @@ class Item:
 
     @property
     def size(self) -> int:
-        """Characters that it takes."""
-        return len(self.text) + sum(len(str(value)) for value in self.fields.values())
+        """Characters that it takes, those of its names too; a part takes some even when it is empty."""
+        parts = sum(_PART_SIZE + len(part.type) + len(part.words or "") for part in self.parts)
+        fields = sum(len(name) + len(str(value or "")) for name, value in self.fields.items())
+        return len(self.id) + len(self.type) + parts + fields
 
     def shown(self) -> dict[str, Any]:
         """The item as clients see it."""
