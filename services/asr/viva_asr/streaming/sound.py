@@ -1,5 +1,6 @@
 """What blocks in a stream: samples in, turns and stretches of speech out. Runs in a thread, one call at a time."""
 
+from collections import deque
 from dataclasses import replace
 
 import numpy as np
@@ -62,7 +63,8 @@ class Sound:
         self.pad_s = cutting.pad_s
         self._segmenter = SpeechSegmenter(self._levels, cutting)
         self._windows = 0
-        self._judgement: tuple[Ending, int] | None = None
+        # Filled by the loop while a thread empties it.
+        self._judgements: deque[tuple[Ending, int]] = deque()
         self._turns = self._detector(detection, speaking=speaking)
 
     @property
@@ -96,7 +98,7 @@ class Sound:
 
     def judge(self, ending: Ending, voiced_s: float) -> None:
         """Note how the words up to there end; it counts from the next block on."""
-        self._judgement = ending, round(voiced_s * 1000 / WINDOW_MS)
+        self._judgements.append((ending, round(voiced_s * 1000 / WINDOW_MS)))
 
     def forget(self) -> None:
         """The utterance ends here: what follows belongs to the next."""
@@ -112,9 +114,10 @@ class Sound:
         return found
 
     def _listen(self, pcm: bytes) -> list[Found]:
-        if self._turns is not None and self._judgement is not None:
-            self._turns.judge(*self._judgement)
-        self._judgement = None
+        while self._judgements:
+            judgement = self._judgements.popleft()
+            if self._turns is not None:
+                self._turns.judge(*judgement)
         wanted = self.wanted
         stretches = self._segmenter.feed(pcm)
         levels, self._levels.levels = self._levels.levels, []
