@@ -118,3 +118,15 @@ async def test_committed_turns_outlive_redis(own_redis_server, tmp_path):
         assert time.monotonic() - started < 30
         own_redis_server.start()
         assert len((await sessions.read(session_id)).turns) == 1
+
+
+async def test_a_turn_that_a_newer_version_wrote_is_read(sessions, redis_client):
+    """While the service is updated both versions are at work; what only the newer one knows is left out."""
+    session = await sessions.open("lec_1")
+    await sessions.append(session.session_id, past_turn(1))
+    key = f"viva:session:{{{session.session_id}}}:turns"
+    turn = orjson.loads(await redis_client.lindex(key, 0)) | {"mood": "curious"}
+    turn["citations"][0]["speaker"] = "the lecturer"
+    await redis_client.lset(key, 0, orjson.dumps(turn))
+
+    assert (await sessions.read(session.session_id)).turns == (past_turn(1),)

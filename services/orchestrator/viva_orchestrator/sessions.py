@@ -18,6 +18,7 @@ from viva.errors import NotFound
 from viva.events import Citation
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.state import redis_call
+from viva_orchestrator.stored import record
 
 _SESSION_ID = re.compile(r"ses_[0-9a-f]{32}")
 
@@ -207,4 +208,5 @@ def _no_session(session_id: str) -> NotFound:
 
 def _past_turn(data: bytes) -> PastTurn:
     turn = orjson.loads(data)
-    return PastTurn(**(turn | {"citations": tuple(Citation(**citation) for citation in turn["citations"])}))
+    citations = tuple(record(Citation, citation) for citation in turn["citations"])
+    return record(PastTurn, turn | {"citations": citations})

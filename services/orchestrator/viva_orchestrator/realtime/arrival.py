@@ -30,6 +30,7 @@ class Arrival:
     conversation: Conversation = field(default_factory=Conversation)
     resumed: bool = False
     stored: bool = True
+    read: bool = True
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Arrival:
@@ -54,9 +55,16 @@ class Arrival:
         if self.lecture_id is not None and self.lecture_id != session.lecture_id:
             session = await self._about(session, parts)
         dialogue = Dialogue(
-            parts, session, configuration, self.conversation, outgoing, unstored=not self.stored, idle=idle
+            parts,
+            session,
+            configuration,
+            self.conversation,
+            outgoing,
+            unstored=not self.stored,
+            unread=not self.read,
+            idle=idle,
         )
-        await dialogue.begin(answering=kept.answering if kept is not None else frozenset())
+        await dialogue.begin(kept)
         return dialogue
 
     def missed(self) -> list[out.Event]:
@@ -66,7 +74,9 @@ class Arrival:
         events = []
         for item in self.conversation.after(self.last_item_id):
             before = self.conversation.previous(item.id)
-            events += [out.item_added(item, before), out.item_done(item, before)]
+            events.append(out.item_added(item, before))
+            if item.status != "in_progress":  # it is told to be done when it has its words
+                events.append(out.item_done(item, before))
         return events
 
     async def _about(self, session: Session, parts: RealtimeParts) -> Session:
@@ -86,6 +96,7 @@ class Arrival:
             except NotFound:
                 pass
             except StageUnavailable:
+                self.resumed = self.read = False
                 return Session(self.session_id, None, time.time()), None
         session = parts.sessions.begin(self.lecture_id)
         try:

@@ -51,15 +51,21 @@ class Connection:
         """From the handshake to the end; returns how it ended: closed, vanished, dropped or shut_down."""
         self._protocol.on_shutdown = self._leave
         self._dialogue = await arrival.dialogue(self._parts, self._out, idle=self._leave_if_told)
-        self._out.put([out.session_created(self._dialogue.session()), *arrival.missed()])
-        code = await self._follow()
-        self._out.close()
-        if self._hurry is not None:
-            self._hurry.cancel()
-        if code in GOODBYES and not self._leaving:
-            await self._dialogue.close()
+        code: int | None = None
+        try:
+            self._out.put([out.session_created(self._dialogue.session()), *arrival.missed()])
+            code = await self._follow()
+        finally:
+            self._out.close()
+            if self._hurry is not None:
+                self._hurry.cancel()
+            bye = code in GOODBYES and not self._leaving
+            if bye or code is None:  # or something of ours broke
+                await self._dialogue.close()
+            else:
+                await self._dialogue.finish(self._parts.settings.realtime_resume_s)
+        if bye:
             return "closed"
-        await self._dialogue.finish(self._parts.settings.realtime_resume_s)
         if self._out.dropped or code == TOO_LARGE:
             return "dropped"
         return "shut_down" if self._leaving else "vanished"
@@ -103,6 +109,7 @@ class Connection:
 
     async def _say_goodbye(self) -> None:
         await self._out.sent()
+        await self._dialogue.kept()  # before another replica is asked for it
         if self._websocket.application_state is WebSocketState.CONNECTED:
             with contextlib.suppress(RuntimeError, WebSocketDisconnect):  # it left in this very moment
                 await self._websocket.close(RESTARTING, "The server restarts; connect again.")

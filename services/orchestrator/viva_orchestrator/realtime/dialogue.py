@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -17,23 +18,29 @@ from viva_orchestrator.realtime.configuration import Configuration
 from viva_orchestrator.realtime.conversation import Conversation
 from viva_orchestrator.realtime.history import History
 from viva_orchestrator.realtime.items import Item
+from viva_orchestrator.realtime.keeper import Keeper
 from viva_orchestrator.realtime.listening import Heard, Listener, Partial, SpeechStarted, SpeechStopped
 from viva_orchestrator.realtime.outgoing import Outgoing
 from viva_orchestrator.realtime.packed_history import items_in
 from viva_orchestrator.realtime.parts import RealtimeParts
+from viva_orchestrator.realtime.replayed import known_in
 from viva_orchestrator.realtime.reply import cut
 from viva_orchestrator.realtime.responses import Responses
-from viva_orchestrator.realtime.resume import Keeper
+from viva_orchestrator.realtime.resume import Kept
 from viva_orchestrator.realtime.speech import Speech
 from viva_orchestrator.realtime.transcribing import Transcribing
 from viva_orchestrator.sessions import Session
+
+# How long the end of a conversation waits for a Redis that is away, and a goodbye for what is being written.
+KEEP_S = 10.0
+KEEP_NOW_S = 2.0
 
 
 class Dialogue:
     """One conversation: its configuration, its items, what is said in it and what is answered.
 
-    `session` with the lecture in force; `unstored` says that it could not be stored yet. `idle` is called whenever an
-    answer has ended.
+    `session` with the lecture in force; `unstored` says that it could not be stored yet, `unread` that Redis did not
+    say what was kept of it. `idle` is called whenever an answer or a transcription has ended.
     """
 
     def __init__(
@@ -45,6 +52,7 @@ class Dialogue:
         outgoing: Outgoing,
         *,
         unstored: bool,
+        unread: bool,
         idle: Callable[[], None],
     ) -> None:
         self._parts = parts
@@ -53,11 +61,20 @@ class Dialogue:
         self._configuration = configuration
         self._conversation = conversation
         self._out = outgoing
-        self._keeper = Keeper(parts.conversations, session.session_id, conversation)
+        self._keeper = Keeper(
+            parts.conversations, session.session_id, conversation, unread=unread, overtaken=self._overtaken
+        )
         self._history = History(parts.sessions, session.session_id)
-        self._transcribing = Transcribing(parts.stages, conversation, outgoing)
+        self._transcribing = Transcribing(
+            parts.stages,
+            conversation,
+            self._keeper,
+            outgoing,
+            most_s=parts.settings.turn_deadline_s,
+            idle=idle,
+        )
         listener = Listener(parts.stages.asr, max_audio_s=parts.settings.question_max_s, hear=self.hear)
-        self._speech = Speech(listener, conversation, self._transcribing, outgoing)
+        self._speech = Speech(listener, conversation, self._transcribing, outgoing, parts.metrics)
         self._responses = Responses(
             parts,
             session,
@@ -69,12 +86,12 @@ class Dialogue:
             unstored=unstored,
             idle=idle,
         )
-        self._awaiting: asyncio.Task[None] | None = None
+        self._background: set[asyncio.Task[None]] = set()
 
     @property
     def active(self) -> bool:
-        """Whether a response is under way, in the conversation or beside it."""
-        return bool(self._responses.all)
+        """Whether a response is under way, in the conversation or beside it, or a transcription."""
+        return bool(self._responses.all) or self._transcribing.busy
 
     def session(self) -> dict[str, Any]:
         """The session as clients are told it."""
@@ -84,22 +101,29 @@ class Dialogue:
             "id": self._session.session_id,
             "expires_at": int(time.time() + self._parts.settings.session_expiry_s),
             "lecture_id": self._lecture_id,
-            **self._configuration.effective(),
+            **out.with_outage(self._configuration.effective(), self._speech.outage),
         }
 
-    async def begin(self, *, answering: frozenset[str]) -> None:
-        """Sets up what listens; `answering`: turns that are being finished for this conversation, here or elsewhere."""
+    async def begin(self, kept: Kept | None) -> None:
+        """Sets up what listens, and adds what is being finished for an earlier connection as soon as it is there."""
         await self._speech.configure(self._configuration)
         if self._lecture_id is not None:
-            await self._choose_lecture(self._lecture_id)
-        if answering:
-            self._awaiting = asyncio.create_task(self._add_answers(answering))
+            self._soon(self._read_ahead(self._lecture_id))
+        if kept is None:
+            return
+        for item in kept.items:
+            if item.role == "user" and item.status == "in_progress":
+                heard = self._parts.conversations.heard(self._session.session_id, item.id)
+                self._transcribing.follow(item, heard, told=self._configuration.transcribes)
+        if kept.answering:
+            self._soon(self._add_answers(kept.answering))
 
     async def handle(self, event: asked.ClientEvent) -> None:
         """Does what the client asks for. Raises VivaError for what cannot be done."""
         match event:
             case asked.AppendAudio(audio=audio):
-                await self._speech.append(audio)
+                if await self._speech.append(audio):
+                    self._out.put([out.session_updated(self.session())])
                 return
             case asked.UpdateSession():
                 await self._update(event)
@@ -141,24 +165,30 @@ class Dialogue:
     async def cut_short(self) -> None:
         """Answers end where they are, since there is no time for the rest."""
         await self._responses.close()
+        await self._transcribing.close()
+
+    async def kept(self) -> None:
+        """Waits until all of it is in Redis, as far as that is there, so that another replica finds it."""
+        await self._keeper.flush(KEEP_NOW_S)
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def finish(self, seconds: float) -> None:
-        """The client vanished: what is being answered is finished in writing, for it to come back to."""
+        """The client vanished: what it said is transcribed, and what is being answered is finished in writing, for it
+        to come back to."""
         await self._speech.close()
-        await self._responses.finish(seconds)
+        await asyncio.gather(self._transcribing.finish(seconds), self._responses.finish(seconds))
         await self.close()
 
     async def close(self) -> None:
         """The client left: whatever is done for it ends."""
         await self._speech.close()
         await self._responses.close()
-        self._transcribing.close()
-        if self._awaiting is not None:
-            self._awaiting.cancel()
+        await self._transcribing.close()
+        for task in self._background:
+            task.cancel()
         await self._history.close()
-        await self._keeper.flush()
+        await self._keeper.close(KEEP_S)
 
     # -- the session --------------------------------------------------------------------------------------------------
 
@@ -171,25 +201,38 @@ class Dialogue:
         self._out.put([out.session_updated(self.session())])
 
     async def _choose_lecture(self, lecture_id: str) -> None:
-        """Notes the session's lecture and has it read ahead. One that is not there is told with the first question."""
+        """Notes the session's lecture and has it read ahead."""
+        self._lecture_id = lecture_id
+        self._soon(self._read_ahead(lecture_id))
         try:
-            if lecture_id != self._lecture_id:
-                await self._parts.sessions.choose_lecture(self._session.session_id, lecture_id)
+            await self._parts.sessions.choose_lecture(self._session.session_id, lecture_id)
+        except StageUnavailable as error:
+            structlog.get_logger().warning("lecture not noted", code=error.code)
+
+    async def _read_ahead(self, lecture_id: str) -> None:
+        """In the background, since the object store may be slow. One that is not there is told with the first
+        question."""
+        try:
             self._parts.warmer.warm(await self._parts.lectures.transcript(lecture_id))
         except VivaError as error:
             structlog.get_logger().info("lecture not read ahead", code=error.code)
-        self._lecture_id = lecture_id
 
     # -- items --------------------------------------------------------------------------------------------------------
 
     def _create(self, item: Item, after: str | None) -> None:
-        known = self._conversation.get(item.id)  # one that was there already stays as it is
-        for each in items_in(item) if known is None else ():
-            self._conversation.add(each, after)
-            after = each.id
-        item = self._conversation.get(item.id)
-        before = self._conversation.previous(item.id)
-        self._out.put([out.item_added(item, before), out.item_done(item, before)])
+        shown = self._conversation.get(item.id)  # one that was there already stays as it is
+        if shown is None:
+            shown = item
+            brought = items_in(item)
+            known = known_in(list(self._conversation), brought) if brought != [item] else [None]
+            for each, there in zip(brought, known, strict=True):
+                shown = there or each
+                if there is None:
+                    self._conversation.add(each, after)
+                after = shown.id
+        before = self._conversation.previous(shown.id)
+        shown = replace(shown, id=item.id)  # one that repeats another is told under the id that the client waits for
+        self._out.put([out.item_added(shown, before), out.item_done(shown, before)])
 
     async def _delete(self, item_id: str) -> None:
         if (item := self._conversation.remove(item_id)) is not None:
@@ -214,6 +257,17 @@ class Dialogue:
             self._conversation.replace(shorter)
             await self._history.cut(shorter)
         self._out.put([out.item_truncated(event.item_id, event.content_index, event.audio_end_ms)])
+
+    def _overtaken(self, turn_id: str) -> None:
+        """Another connection of this session has begun to answer: the newest question is the one that counts."""
+        active = self._responses.active
+        if active is not None and active.reply.turn_id == turn_id:
+            self._soon(self._responses.interrupt("client_cancelled"))
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _add_answers(self, turns: frozenset[str]) -> None:
         """Adds what is still being answered for this session, as soon as it is there."""

@@ -6,8 +6,12 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import orjson
+import structlog
+
 from viva.events import Citation
 from viva_orchestrator.realtime.heard import Spoken
+from viva_orchestrator.stored import record
 
 Role = Literal["user", "assistant", "system"]
 Status = Literal["in_progress", "completed", "incomplete"]
@@ -116,14 +120,20 @@ def annotations(citations: tuple[Citation, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def kept_item(data: dict[str, Any]) -> Item:
-    """The item that was written with orjson.dumps(item)."""
-    parts = tuple(
-        Part(part["type"], part["words"], tuple(Citation(**c) for c in part["citations"]))
-        for part in data["parts"]
-    )
-    answer = data["answer"]
-    if answer is not None:
-        spoken = tuple(Spoken(**clause) for clause in answer["spoken"])
-        answer = Answer(**(answer | {"spoken": spoken, "cited": tuple(answer["cited"])}))
-    return Item(**(data | {"parts": parts, "answer": answer}))
+def kept_item(data: bytes) -> Item | None:
+    """The item that was written with orjson.dumps(item); None for what this version cannot read."""
+    try:
+        fields = orjson.loads(data)
+        parts = tuple(map(_kept_part, fields["parts"]))
+        answer = fields["answer"]
+        if answer is not None:
+            spoken = tuple(record(Spoken, clause) for clause in answer["spoken"])
+            answer = record(Answer, answer | {"spoken": spoken, "cited": tuple(answer["cited"])})
+        return record(Item, fields | {"parts": parts, "answer": answer})
+    except (KeyError, TypeError, ValueError):
+        structlog.get_logger().warning("item not readable")
+        return None
+
+
+def _kept_part(part: dict[str, Any]) -> Part:
+    return Part(part["type"], part["words"], tuple(record(Citation, each) for each in part["citations"]))

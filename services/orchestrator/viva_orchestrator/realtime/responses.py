@@ -15,11 +15,11 @@ from viva_orchestrator.realtime.configuration import Configuration
 from viva_orchestrator.realtime.conversation import Conversation
 from viva_orchestrator.realtime.history import History
 from viva_orchestrator.realtime.items import Item
+from viva_orchestrator.realtime.keeper import Keeper
 from viva_orchestrator.realtime.outgoing import Outgoing
 from viva_orchestrator.realtime.parts import RealtimeParts
 from viva_orchestrator.realtime.reply import Reply, Wanted
 from viva_orchestrator.realtime.response import Response
-from viva_orchestrator.realtime.resume import Keeper
 from viva_orchestrator.realtime.transcribing import Transcribing
 from viva_orchestrator.sessions import Session
 from viva_orchestrator.turn import Question

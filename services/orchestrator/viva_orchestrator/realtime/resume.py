@@ -4,32 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-import structlog
 from redis.asyncio import Redis
 
-from viva.errors import StageUnavailable
-from viva_orchestrator.realtime.configuration import Configuration
-from viva_orchestrator.realtime.conversation import Conversation
 from viva_orchestrator.realtime.items import Item, kept_item
 from viva_orchestrator.sessions import session_keys
 from viva_orchestrator.state import redis_call
 
-# Only for a client that comes back while an answer is still being finished for it.
-LOOK_EVERY_S = 0.2
+# Only for a client that comes back while something is still being finished for it.
+FIRST_LOOK_S = 0.1
+LAST_LOOK_S = 1.0
 
-# Fields of the hash: the configuration, the ids in order, until when each turn is being answered, and each item.
-_CONFIGURATION, _ORDER, _ANSWERING, _ITEM = "configuration", "order", "answering:", "item:"
+# Fields of the hash: the configuration, the ids in order, each item, and marks: until when a turn is being answered,
+# and until when an item is being transcribed.
+CONFIGURATION, ORDER, ITEM = "configuration", "order", "item:"
+ANSWERING, HEARING = "answering:", "hearing:"
 
-# Sets and deletes fields of a session that is still there: what was forgotten must not come back.
+# Sets and deletes fields of a session that is still there: what was forgotten must not come back. Of the marks of
+# turns only ARGV[2] stays, if that is given: who begins to answer ends what is being answered elsewhere.
 _WRITE = """
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local fields = tonumber(ARGV[2])
-for i = 3, 2 + 2 * fields, 2 do redis.call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end
-for i = 3 + 2 * fields, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
+if ARGV[2] ~= '' then
+  for _, name in ipairs(redis.call('HKEYS', KEYS[4])) do
+    if string.sub(name, 1, 10) == 'answering:' and name ~= ARGV[2] then redis.call('HDEL', KEYS[4], name) end
+  end
+end
+local fields = tonumber(ARGV[3])
+for i = 4, 3 + 2 * fields, 2 do redis.call('HSET', KEYS[4], ARGV[i], ARGV[i + 1]) end
+for i = 4 + 2 * fields, #ARGV do redis.call('HDEL', KEYS[4], ARGV[i]) end
 redis.call('EXPIRE', KEYS[4], ARGV[1])
 return 1
 """
@@ -37,11 +43,13 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A conversation as it was left: `answering` are the turns that are being finished for it somewhere."""
+    """A conversation as it was left. `answering` are the turns that are being finished for it somewhere, `hearing` the
+    items that are being transcribed."""
 
     asked: dict[str, Any] | None
     items: tuple[Item, ...]
-    answering: frozenset[str]
+    answering: frozenset[str] = frozenset()
+    hearing: frozenset[str] = frozenset()
 
 
 class Conversations:
@@ -58,91 +66,80 @@ class Conversations:
         if not fields:
             return None
         items = {
-            name.decode().removeprefix(_ITEM): kept_item(orjson.loads(data))
+            name.decode().removeprefix(ITEM): item
             for name, data in fields.items()
-            if name.startswith(_ITEM.encode())
+            if name.startswith(ITEM.encode()) and (item := kept_item(data)) is not None
         }
-        order = orjson.loads(fields.get(_ORDER.encode(), b"[]"))
+        order = orjson.loads(fields.get(ORDER.encode(), b"[]"))
         known = [items.pop(item_id) for item_id in order if item_id in items]
-        asked = fields.get(_CONFIGURATION.encode())
-        answering = frozenset(
-            name.decode().removeprefix(_ANSWERING)
-            for name, until in fields.items()
-            if name.startswith(_ANSWERING.encode()) and float(until) > time.time()
-        )
+        asked = fields.get(CONFIGURATION.encode())
         # Items that the order does not have were added by two replicas at once.
-        return Kept(orjson.loads(asked) if asked else None, (*known, *items.values()), answering)
+        return Kept(
+            orjson.loads(asked) if asked else None,
+            (*known, *items.values()),
+            _marked(fields, ANSWERING),
+            _marked(fields, HEARING),
+        )
+
+    async def order(self, session_id: str) -> list[str]:
+        """The ids of the items that are kept, oldest first."""
+        async with redis_call():
+            return orjson.loads(await self._redis.hget(session_keys(session_id)[3], ORDER) or b"[]")
+
+    async def item(self, session_id: str, item_id: str) -> Item | None:
+        """One item as it is kept."""
+        async with redis_call():
+            data = await self._redis.hget(session_keys(session_id)[3], ITEM + item_id)
+        return kept_item(data) if data else None
+
+    async def marked(self, session_id: str, marks: Collection[str]) -> bool:
+        """Whether any of these is still under way."""
+        async with redis_call():
+            found = await self._redis.hmget(session_keys(session_id)[3], list(marks))
+        return any(until is not None and float(until) > time.time() for until in found)
+
+    async def overtaken(self, session_id: str, mark: str) -> bool:
+        """Whether a mark is gone from a conversation that is still there."""
+        async with redis_call():
+            ours, order = await self._redis.hmget(session_keys(session_id)[3], [mark, ORDER])
+        return ours is None and order is not None
+
+    async def over(self, session_id: str, marks: Collection[str]) -> None:
+        """Waits until all of these have ended, or their time is over."""
+        pause = FIRST_LOOK_S
+        while await self.marked(session_id, marks):
+            await asyncio.sleep(pause)  # what is waited for happens in another replica
+            pause = min(pause * 1.5, LAST_LOOK_S)
 
     async def answered(self, session_id: str, turns: frozenset[str]) -> tuple[Item, ...]:
         """The items once these turns have ended, or their time is over."""
-        while (kept := await self.read(session_id)) is not None and kept.answering & turns:  # noqa: ASYNC110
-            await asyncio.sleep(LOOK_EVERY_S)  # what is waited for happens in another replica
+        await self.over(session_id, [ANSWERING + turn_id for turn_id in turns])
+        kept = await self.read(session_id)
         return kept.items if kept is not None else ()
 
-    async def write(self, session_id: str, fields: dict[str, bytes], gone: list[str]) -> None:
-        """Sets some fields and deletes others."""
+    async def heard(self, session_id: str, item_id: str) -> Item | None:
+        """An item once its transcription has ended elsewhere, or its time is over; None: it was deleted."""
+        await self.over(session_id, [HEARING + item_id])
+        return await self.item(session_id, item_id)
+
+    async def write(
+        self, session_id: str, fields: dict[str, bytes], gone: Collection[str], *, alone: str = ""
+    ) -> bool:
+        """Sets some fields and deletes others; of the marks of turns only `alone` stays. Whether there is a session."""
         pairs = [part for pair in fields.items() for part in pair]
+        keys = session_keys(session_id)
         async with redis_call():
-            await self._redis.eval(
-                _WRITE, 4, *session_keys(session_id), self._expiry_s, len(fields), *pairs, *gone
+            return bool(
+                await self._redis.eval(
+                    _WRITE, len(keys), *keys, self._expiry_s, alone, len(fields), *pairs, *gone
+                )
             )
 
 
-class Keeper:
-    """Keeps one conversation: what has changed is written soon, and at once; a Redis that is away is done without."""
-
-    def __init__(self, conversations: Conversations, session_id: str, conversation: Conversation) -> None:
-        self._conversations = conversations
-        self._session_id = session_id
-        self._conversation = conversation
-        self._fields: dict[str, bytes] = {}
-        self._gone: set[str] = set()
-        self._writing: asyncio.Task[None] | None = None
-
-    def configured(self, configuration: Configuration) -> None:
-        """The configuration is another."""
-        self._fields[_CONFIGURATION] = orjson.dumps(dict(configuration.asked))
-        self.changed()
-
-    def answering(self, turn_id: str, until: float | None) -> None:
-        """A turn is being answered, until this Unix time at the latest; None: no more."""
-        field = _ANSWERING + turn_id
-        self._gone.discard(field)
-        self._fields.pop(field, None)
-        if until is None:
-            self._gone.add(field)
-        else:
-            self._fields[field] = str(until).encode()
-        self.changed()
-
-    def changed(self) -> None:
-        """The conversation may have changed."""
-        if self._writing is None and (self._fields or self._gone or self._conversation.changed):
-            self._writing = asyncio.create_task(self._write())
-            self._writing.add_done_callback(self._written)
-
-    async def flush(self) -> None:
-        """Waits until all of it is written."""
-        while self._writing is not None:
-            await asyncio.wait([self._writing])
-
-    async def _write(self) -> None:
-        fields, self._fields = self._fields, {}
-        gone, self._gone = list(self._gone), set()
-        changed, self._conversation.changed = self._conversation.changed, set()
-        for item_id in changed:
-            item = self._conversation.get(item_id)
-            if item is None:
-                gone.append(_ITEM + item_id)
-            elif item.status != "in_progress":
-                fields[_ITEM + item_id] = orjson.dumps(item)
-        if changed:
-            fields[_ORDER] = orjson.dumps(self._conversation.order)
-        try:
-            await self._conversations.write(self._session_id, fields, gone)
-        except StageUnavailable:
-            structlog.get_logger().warning("conversation not kept", session_id=self._session_id[:12])
-
-    def _written(self, _task: asyncio.Task[None]) -> None:
-        self._writing = None
-        self.changed()
+def _marked(fields: dict[bytes, bytes], prefix: str) -> frozenset[str]:
+    now = time.time()
+    return frozenset(
+        name.decode().removeprefix(prefix)
+        for name, until in fields.items()
+        if name.startswith(prefix.encode()) and float(until) > now
+    )

@@ -3,39 +3,67 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from viva.errors import InvalidRequest, VivaError
+from viva.errors import Conflict, InvalidRequest, StageUnavailable, VivaError
 from viva_orchestrator.realtime import server_events as out
 from viva_orchestrator.realtime.conversation import Conversation
 from viva_orchestrator.realtime.items import Item
+from viva_orchestrator.realtime.keeper import Keeper
 from viva_orchestrator.realtime.outgoing import Outgoing
 from viva_orchestrator.stages import Stages
 
-# A client that sends one utterance after the other does not get more of the asr stage than this.
+# A client that sends one utterance after the other does not get more of the asr stage than this. Others wait, as many
+# as this and so much audio with those that are heard: over five minutes, or four of the longest at least.
 AT_ONCE = 4
+WAITING = 28
+MOST_BYTES = 16 * 2**20
 
 
 class Transcribing:
-    """The transcriptions of one connection that are under way."""
+    """The transcriptions of one connection that are under way, each of `most_s` seconds at most.
 
-    def __init__(self, stages: Stages, conversation: Conversation, outgoing: Outgoing) -> None:
+    An item is kept from when its transcription begins, marked as long as that goes on, so that a client that comes
+    back finds what it said. `idle` is called whenever one has ended.
+    """
+
+    def __init__(
+        self,
+        stages: Stages,
+        conversation: Conversation,
+        keeper: Keeper,
+        outgoing: Outgoing,
+        *,
+        most_s: float,
+        idle: Callable[[], None],
+    ) -> None:
         self._stages = stages
         self._conversation = conversation
+        self._keeper = keeper
         self._outgoing = outgoing
+        self._most_s = most_s
+        self._idle = idle
+        self._places = asyncio.Semaphore(AT_ONCE)
+        self._bytes = 0
         self._under_way: dict[str, asyncio.Task[str]] = {}
+        self._elsewhere: set[str] = set()
 
     @property
-    def full(self) -> bool:
-        """Whether the next one has to wait."""
-        return len(self._under_way) >= AT_ONCE
+    def busy(self) -> bool:
+        """Whether something is being transcribed for this connection."""
+        return len(self._under_way) > len(self._elsewhere)
 
     def begin(self, item: Item, wav: bytes, seconds: float, *, told: bool) -> None:
         """Transcribes an item's audio; `told` says so to the client."""
-        task = asyncio.create_task(self._transcribe(item, wav, seconds, told))
-        self._under_way[item.id] = task
-        task.add_done_callback(lambda task: self._ended(item.id, task))
+        self._keeper.hearing(item.id, time.time() + self._most_s)
+        self._start(item, self._transcribe(item, wav, seconds, told))
+
+    def follow(self, item: Item, heard: Awaitable[Item | None], *, told: bool) -> None:
+        """An item is being transcribed for an earlier connection; `heard` is what became of it."""
+        self._elsewhere.add(item.id)
+        self._start(item, self._follow(item, heard, told))
 
     def words(self, items: Sequence[Item]) -> asyncio.Task[str] | None:
         """The words of several items as soon as they are known; None when they are known already."""
@@ -46,31 +74,91 @@ class Transcribing:
             _joined([wait or item.text for wait, item in zip(waits, items, strict=True)])
         )
 
-    def close(self) -> None:
-        """Gives up what is under way."""
-        for task in self._under_way.values():
+    async def finish(self, seconds: float) -> None:
+        """Waits for what is under way here; gives up what takes longer."""
+        own = [task for item_id, task in self._under_way.items() if item_id not in self._elsewhere]
+        if own:
+            await asyncio.wait(own, timeout=seconds)
+        await self.close()
+
+    async def close(self) -> None:
+        """Gives up what is under way: its items stay as they are, without words."""
+        tasks = list(self._under_way.values())
+        for task in tasks:
             task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _start(self, item: Item, work: Awaitable[str]) -> None:
+        task = asyncio.ensure_future(work)
+        self._under_way[item.id] = task
+        task.add_done_callback(lambda task: self._ended(item, task))
 
     async def _transcribe(self, item: Item, wav: bytes, seconds: float, told: bool) -> str:
         try:
-            words = await self._stages.transcribe(wav)
+            words = await self._in_turn(wav)
         except VivaError as error:
-            self._outgoing.put([out.transcription_failed(item.id, error)] if told else [])
+            self._not_heard(item, error, told)
             raise
-        item = replace(item, parts=(replace(item.parts[0], words=words),), status="completed")
+        return self._heard(item, words, seconds, told)
+
+    async def _in_turn(self, wav: bytes) -> str:
+        """The words, once there is room. Raises Conflict when too much waits already."""
+        too_much = self._bytes and self._bytes + len(wav) > MOST_BYTES
+        if too_much or len(self._under_way) > AT_ONCE + WAITING:
+            raise Conflict(
+                "What was said before is still being transcribed.", code="transcription_in_progress"
+            )
+        self._bytes += len(wav)
+        try:
+            async with self._places:
+                return await self._stages.transcribe(wav)
+        finally:
+            self._bytes -= len(wav)
+
+    async def _follow(self, item: Item, heard: Awaitable[Item | None], told: bool) -> str:
+        try:
+            kept = await heard
+            if kept is not None and kept.status != "completed":
+                raise StageUnavailable("asr", "What was said could not be transcribed; say it again.")
+        except StageUnavailable as error:
+            self._not_heard(item, error, told)
+            raise
+        if kept is None:
+            self._conversation.remove(item.id)
+        return self._heard(kept or item, kept.text if kept else "", 0.0, told)
+
+    def _heard(self, item: Item, words: str, seconds: float, told: bool) -> str:
         newest = self._conversation.get(item.id)
         if newest is None:
             raise InvalidRequest("The question was deleted.", code="item_deleted")
-        item = replace(item, turn_id=newest.turn_id)
-        self._conversation.replace(item)
+        part = replace(newest.parts[0], words=words)
         self._outgoing.put([out.transcription_completed(item.id, words, seconds)] if told else [])
-        self._outgoing.put([out.item_done(item, self._conversation.previous(item.id))])
+        self._settle(replace(newest, parts=(part,), status="completed"))
         return words
 
-    def _ended(self, item_id: str, task: asyncio.Task[str]) -> None:
-        self._under_way.pop(item_id, None)
+    def _not_heard(self, item: Item, error: VivaError, told: bool) -> None:
+        self._outgoing.put([out.transcription_failed(item.id, error)] if told else [])
+        if (newest := self._conversation.get(item.id)) is not None:
+            self._settle(replace(newest, status="incomplete"))
+
+    def _settle(self, item: Item) -> None:
+        self._conversation.replace(item)
+        self._outgoing.put([out.item_done(item, self._conversation.previous(item.id))])
+
+    def _ended(self, item: Item, task: asyncio.Task[str]) -> None:
+        self._under_way.pop(item.id, None)
+        ours = item.id not in self._elsewhere
+        self._elsewhere.discard(item.id)
         if not task.cancelled():
             task.exception()  # the response that waits for it raises it too, if there is one
+        elif ours and (newest := self._conversation.get(item.id)) is not None:
+            self._settle(replace(newest, status="incomplete"))
+        if ours:
+            self._keeper.hearing(item.id, None)
+        else:
+            self._keeper.changed()
+        self._idle()
 
 
 async def _joined(parts: Sequence[asyncio.Task[str] | str]) -> str:
