@@ -6,12 +6,11 @@
  */
 
 import { Answering } from "./answering.js";
+import { PushToTalk } from "./push_to_talk.js";
 import { sessionSettings } from "./session_settings.js";
 import { isOpen } from "./turn.js";
 import { Utterance } from "./utterance.js";
 
-/** A press shorter than this said nothing. */
-const LEAST_SPEECH_MS = 200;
 /** The server finishes an answer for a lost connection for so long; what has not come by then is not coming. */
 const RESUME_MS = 35_000;
 
@@ -24,12 +23,9 @@ export class Dialogue extends EventTarget {
   #conversation;
   #microphone;
   #answering;
-  /** @type {Utterance|null} what was said last with the button held, until the server has it */ #utterance = null;
+  #pushToTalk;
   #handsFree = false;
   #spoken = true;
-  #held = false;
-  /** @type {Utterance|null} what the microphone's audio belongs to: a while longer than the button is held */ #saying = null;
-  /** @type {Promise<void>|undefined} until the end of what was said last is sent */ #ending;
   #giveUp = 0;
   #resuming = false;
   /** How many of our settings the server has not confirmed yet. */
@@ -48,17 +44,21 @@ export class Dialogue extends EventTarget {
     this.#microphone = microphone;
     this.#answering = new Answering(connection, conversation, speaker);
     this.#answering.addEventListener("change", () => this.#changed());
+    this.#pushToTalk = new PushToTalk(connection, conversation, microphone);
+    this.#pushToTalk.addEventListener("change", () => this.#changed());
+    this.#pushToTalk.addEventListener("short", () => this.#notice(TOO_SHORT));
+    this.#pushToTalk.addEventListener("failed", ({ detail }) => this.#loseMicrophone(detail));
     connection.addEventListener("event", ({ detail }) => this.#receive(detail));
     connection.addEventListener("state", ({ detail }) => detail.state === "waiting" && this.#lostConnection());
     microphone.addEventListener("audio", ({ detail }) => this.#record(detail));
     microphone.addEventListener("lost", ({ detail }) => this.#loseMicrophone(detail.message));
-    speaker.addEventListener("failed", () => this.#notice("The browser did not let this answer sound. It is written, and the next one may be heard."));
+    speaker.addEventListener("failed", () => this.#notice(NO_SOUND));
     conversation.addEventListener("turn", () => this.#changed());
   }
 
   /** Whether what is said now is sent. */
   get listening() {
-    return this.#held || this.#handsFree;
+    return this.#pushToTalk.held || this.#handsFree;
   }
 
   /** Whether the microphone has been opened: before that nothing is heard yet. */
@@ -110,65 +110,27 @@ export class Dialogue extends EventTarget {
 
   /** The button goes down. */
   async press() {
-    if (this.#held) return;
-    this.#held = true;
+    if (this.#pushToTalk.held) return;
     this.#answering.unlock();
-    const interrupted = this.#answering.interrupt();
-    this.#changed();
-    await this.#ending;
-    if (!this.#held) return;
-    const utterance = new Utterance(this.#connection);
-    this.#utterance = this.#saying = utterance;
-    try {
-      await this.#microphone.start();
-    } catch (problem) {
-      if (this.#saying === utterance) this.#loseMicrophone(problem.message);
-      return;
-    }
-    this.#changed();
-    await interrupted;
-    if (this.#saying === utterance) utterance.turn ??= this.#conversation.speaking();
+    await this.#pushToTalk.press(this.#answering.interrupt());
   }
 
   /** The button comes up. @param {boolean} [sent] false: what was said is thrown away */
   async release(sent = true) {
-    if (!this.#held) return;
-    this.#held = false;
-    this.#changed();
-    this.#ending = this.#end(this.#saying, sent);
-    await this.#ending;
-  }
-
-  async #end(utterance, sent) {
-    await this.#microphone.stop();
-    if (!utterance || this.#saying !== utterance) return;
-    this.#saying = null;
-    if (!sent || utterance.milliseconds < LEAST_SPEECH_MS) this.#discard(utterance, sent);
-    else {
-      utterance.turn ??= this.#conversation.speaking();
-      this.#conversation.said(utterance.turn);
-      utterance.finish();
-    }
-  }
-
-  #discard(utterance, wasMeant) {
-    if (this.#utterance === utterance) this.#utterance = null;
-    utterance.discard();
-    if (utterance.turn) this.#conversation.remove(utterance.turn);
-    if (wasMeant) this.#notice("That was too short to hear. Hold the button, or the space bar, for as long as you speak.");
+    await this.#pushToTalk.release(sent);
   }
 
   /** @param {boolean} on */
   async setHandsFree(on) {
     if (on === this.#handsFree) return;
-    if (this.#held) await this.release(false);
+    if (this.#pushToTalk.held) await this.release(false);
     this.#handsFree = on;
     this.#answering.unlock();
     this.#configure();
     this.#changed();
     if (!on) {
       this.#connection.send({ type: "input_audio_buffer.clear" });
-      this.#conversation.removeUnfinished(this.#saying?.turn);
+      this.#conversation.removeUnfinished(this.#pushToTalk.turn);
       await this.#microphone.close(); // at once: the browser's sign that it is on means that somebody listens
       return;
     }
@@ -182,10 +144,9 @@ export class Dialogue extends EventTarget {
 
   /** Another conversation begins: nothing of this one goes on. */
   async leave() {
-    this.#utterance = null;
     clearTimeout(this.#giveUp);
     this.#answering.hush();
-    if (this.#held) await this.release(false);
+    await this.#pushToTalk.leave();
     await this.setHandsFree(false);
   }
 
@@ -208,7 +169,7 @@ export class Dialogue extends EventTarget {
         this.#answering.silence();
         break;
       case "input_audio_buffer.committed":
-        this.#utterance = null;
+        this.#pushToTalk.received();
         break;
       case "error":
         this.#receiveError(event.error ?? {});
@@ -234,8 +195,7 @@ export class Dialogue extends EventTarget {
   /** @param {Int16Array} samples */
   #record(samples) {
     const bytes = new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
-    if (this.#saying) this.#saying.append(bytes);
-    else if (this.#handsFree) Utterance.send(this.#connection, bytes);
+    if (!this.#pushToTalk.record(bytes) && this.#handsFree) Utterance.send(this.#connection, bytes);
   }
 
   #sendQuestion(turn) {
@@ -253,9 +213,8 @@ export class Dialogue extends EventTarget {
   /** The connection is there, for the first time or again: what the server has not got is sent, nothing twice. */
   #resume() {
     this.#resuming = false;
-    this.#conversation.removeUnfinished(this.#saying?.turn);
-    if (this.#utterance?.turn?.received) this.#utterance = null;
-    this.#utterance?.sendAll();
+    this.#conversation.removeUnfinished(this.#pushToTalk.turn);
+    this.#pushToTalk.resume();
     for (const turn of this.#conversation.turns.filter(isOpen)) {
       if (!turn.received && turn.questionState === "known") this.#sendQuestion(turn);
     }
@@ -281,14 +240,11 @@ export class Dialogue extends EventTarget {
   }
 
   #loseTurnDetection() {
-    if (this.#handsFree) this.#loseMicrophone("This server cannot hear when you begin and end. Hold the button to talk instead.");
+    if (this.#handsFree) this.#loseMicrophone(NO_TURNS);
   }
 
   #loseMicrophone(message) {
-    const unfinished = this.#saying;
-    this.#held = false;
-    this.#saying = null;
-    if (unfinished) this.#discard(unfinished, false);
+    this.#pushToTalk.abandon();
     this.setHandsFree(false);
     this.#notice(message);
     this.#changed();
@@ -302,6 +258,10 @@ export class Dialogue extends EventTarget {
     this.dispatchEvent(new Event("activity"));
   }
 }
+
+const TOO_SHORT = "That was too short to hear. Hold the button, or the space bar, for as long as you speak.";
+const NO_TURNS = "This server cannot hear when you begin and end. Hold the button to talk instead.";
+const NO_SOUND = "The browser did not let this answer sound. It is written, and the next one may be heard.";
 
 /** Errors that tell nobody anything: what was to be ended had ended, or nothing had been said. */
 const QUIET = new Set(["response_cancel_not_active", "input_audio_buffer_commit_empty", "conversation_already_has_active_response"]);

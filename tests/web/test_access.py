@@ -109,6 +109,22 @@ def test_an_answer_is_announced_once_it_is_whole(talking):
     assert "true" in busy.json_value()
 
 
+def test_citations_and_numbers_are_not_read_out(talking):
+    """Of a new turn the question and the answer are announced; what stands below is there for whoever looks for it."""
+    turn = talking.ask(QUESTION)
+    talking.answered(turn)
+    region = "(part) => part.closest('[aria-live], [role=log]').getAttribute('role')"
+    for part, announced in (
+        (".question", "log"),
+        (".answer-text", "log"),
+        (".chips", None),
+        (".receipt", None),
+    ):
+        assert turn.locator(part).evaluate(region) == announced, part
+    assert turn.locator(".badge").evaluate(region) is None
+    assert turn.locator(".problem").evaluate(region) == "log"
+
+
 def test_everything_is_done_by_keyboard(talking):
     """Skip to the question, ask it, stop, play a citation, walk through the transcript, switch hands-free."""
     page = talking.page

@@ -181,3 +181,27 @@ def test_letting_go_to_allow_the_microphone_asks_nothing(talking):
     talking.answered(talking.ask(QUESTION))
     expect(talking.turns).to_have_count(1)
     assert talking.wire.recorded_s() == 0
+
+
+def test_a_window_that_is_left_while_the_button_is_down_is_not_listened_to(talking):
+    """However short the press was: nobody sees there that a recording goes on."""
+    page = talking.page
+    page.get_by_role("log").focus()
+    page.keyboard.down("Space")
+    expect(page.locator("#listening")).to_be_visible()
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    expect(page.locator("#listening")).to_be_hidden()
+    expect(page.get_by_role("button", name="Hold to talk")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_latched_recording_ends_when_the_page_is_hidden(talking):
+    """What was said until then is sent; it does not go on in the background."""
+    page = talking.page
+    page.get_by_role("button", name="Hold to talk").dispatch_event("click")
+    talking.until(lambda: talking.wire.recorded_s() > 0.5)
+    page.evaluate("""() => {
+      Object.defineProperty(document, "hidden", { value: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }""")
+    expect(page.locator("#listening")).to_be_hidden()
+    talking.until(lambda: bool(talking.wire.asked("input_audio_buffer.commit")))

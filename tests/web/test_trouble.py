@@ -69,3 +69,25 @@ def test_a_question_that_fails_can_be_asked_again(talking, killed):
         expect(turn.locator(".problem-words")).not_to_be_empty()
     turn.get_by_role("button", name="Ask again").click()
     assert "kilby" in talking.answered(turn).lower()
+
+
+def test_without_a_lecture_nothing_is_recorded(visit, browser, lecture):
+    """The space bar opens no microphone while there is nothing to ask about."""
+    page = visit(browser)
+    page.page.route("**/v1/lectures?*", lambda route: route.fulfill(json={"data": [], "has_more": False}))
+    page.page.add_init_script("""
+      window.opened = 0;
+      navigator.mediaDevices.getUserMedia = async () => {
+        window.opened++;
+        throw new DOMException("", "NotFoundError");
+      };
+    """)
+    page.page.reload()
+    expect(page.page.get_by_role("heading", name="No lecture chosen")).to_be_visible()
+    expect(page.page.get_by_role("button", name="Hold to talk")).to_be_disabled()
+    page.page.get_by_role("log").focus()
+    page.page.keyboard.down("Space")
+    expect(page.page.locator("#listening")).to_be_hidden()
+    page.page.keyboard.up("Space")
+    assert page.page.evaluate("window.opened") == 0
+    expect(page.turns).to_have_count(0)
