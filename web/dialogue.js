@@ -162,7 +162,7 @@ export class Dialogue extends EventTarget {
         // What the page missed has come before this.
         if (this.#resuming) this.#resume();
         this.#updates = Math.max(0, this.#updates - 1);
-        this.#checkTurnDetection(event.session);
+        this.#checkListening(event.session);
         break;
       case "input_audio_buffer.speech_started":
         // The server ends the answer by itself; what has already come is ours to silence.
@@ -180,7 +180,7 @@ export class Dialogue extends EventTarget {
   }
 
   #receiveError({ code, message = "The server could not follow." }) {
-    if (code === "turn_detection_unavailable") this.#loseTurnDetection();
+    if (code === NO_TURN_DETECTION) this.#loseTurnDetection();
     else if (!QUIET.has(code)) this.#notice(message);
   }
 
@@ -233,10 +233,13 @@ export class Dialogue extends EventTarget {
     this.#conversation.lose();
   }
 
-  /** A server that hears only whole recordings has no turn detection, and may say so by leaving it out. */
-  #checkTurnDetection(session) {
+  /** A server that hears only whole recordings has no turn detection, and one that should hear turns may be unable to. */
+  #checkListening({ audio, viva }) {
+    const outage = viva?.not_listening;
     // What it confirms may be older than what was asked for last.
-    if (!this.#updates && session.audio?.input?.turn_detection === null) this.#loseTurnDetection();
+    const isWithout = !this.#updates && audio?.input?.turn_detection === null;
+    if (isWithout || outage?.code === NO_TURN_DETECTION) this.#loseTurnDetection();
+    else if (outage && this.#handsFree) this.#notice(NOT_HEARD);
   }
 
   #loseTurnDetection() {
@@ -260,6 +263,8 @@ export class Dialogue extends EventTarget {
 }
 
 const TOO_SHORT = "That was too short to hear. Hold the button, or the space bar, for as long as you speak.";
+const NO_TURN_DETECTION = "turn_detection_unavailable";
+const NOT_HEARD = "What you say is not heard just now. Try again in a moment, or type your question.";
 const NO_TURNS = "This server cannot hear when you begin and end. Hold the button to talk instead.";
 const NO_SOUND = "The browser did not let this answer sound. It is written, and the next one may be heard.";
 

@@ -33,8 +33,8 @@ DIALOGUE = """async () => {
       connection.state = "open";
       test.tell({ type: "session.created", session: { id: "ses" } });
     },
-    confirm: (turn_detection) => {
-      test.tell({ type: "session.updated", session: { audio: { input: { turn_detection } } } });
+    confirm: (turn_detection, viva) => {
+      test.tell({ type: "session.updated", session: { audio: { input: { turn_detection } }, viva } });
     },
     say: async () => {
       dialogue.press();
@@ -150,10 +150,11 @@ def test_hands_free_gives_the_microphone_back_at_once(page):
 
 
 def test_a_server_without_turn_detection_ends_hands_free(page):
-    """With a sentence that says what to do, whether it refuses the audio or leaves the setting out."""
+    """With a sentence that says what to do, whether it refuses the audio, leaves the setting out, or says why."""
     for how in (
         't.tell({ type: "error", error: { code: "turn_detection_unavailable", message: "No." } });',
         "t.confirm(null);",
+        't.confirm({}, { not_listening: { code: "turn_detection_unavailable", message: "No." } });',
     ):
         notices, hands_free, closed = scenario(
             page,
@@ -167,6 +168,22 @@ def test_a_server_without_turn_detection_ends_hands_free(page):
         assert [notice for notice in notices if "Hold the button" in notice] == notices
         assert len(notices) == 1
         assert (hands_free, closed) == (False, 1)
+
+
+def test_hands_free_outlasts_a_server_that_cannot_hear_for_a_while(page):
+    """It says so, and goes on: what is said is heard again as soon as it can be."""
+    notices, hands_free = scenario(
+        page,
+        """
+        await t.dialogue.setHandsFree(true);
+        t.confirm({}, { not_listening: { code: "asr_unavailable", message: "No." } });
+        t.confirm({});
+        return [t.notices, t.dialogue.handsFree];
+        """,
+    )
+    assert len(notices) == 1
+    assert "not heard just now" in notices[0]
+    assert hands_free is True
 
 
 def test_settings_confirmed_late_do_not_end_hands_free(page):
