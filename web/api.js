@@ -6,7 +6,7 @@
  *   duration_s: number, created_at: number, has_speech: boolean|null, error: {code: string, message: string}|null}} Lecture
  * @typedef {{lecture_id: string, start: number, end: number, text: string}} Citation
  * @typedef {{turn_id: string, question: string, answer: string, citations: Citation[], degraded: string|null,
- *   interrupted: boolean}} PastTurn  `interrupted`: the answer is as far as it was heard
+ *   interrupted: boolean, receipt: Record<string, any>|null}} PastTurn  `interrupted`: the answer is as far as it was heard
  */
 
 /** The server's own sentence, with its code. */

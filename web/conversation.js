@@ -18,8 +18,8 @@ export class Conversation extends EventTarget {
     this.turns = [];
     this.lastItem = null;
     this.dispatchEvent(new Event("reset"));
-    for (const { question, answer, citations, degraded, interrupted } of past) {
-      this.#add({ question, answer, citations, degraded, heard: answer, answerState: interrupted ? "cut" : "done" });
+    for (const { question, answer, citations, degraded, interrupted, receipt } of past) {
+      this.#add({ question, answer, citations, degraded, receipt, heard: answer, answerState: interrupted ? "cut" : "done" });
     }
   }
 

@@ -8,15 +8,17 @@ LOST = "WebSocket connection to|Failed to load resource"
 
 
 def test_a_reload_finds_the_conversation(talking):
-    """Questions, answers and citations are there again, and the next question is asked in the same session."""
+    """Questions, answers, citations and times are there again; the next question is asked in the same session."""
     answer = talking.answered(talking.ask(QUESTION))
     chips = talking.turns.first.locator(".chip").count()
+    took = talking.turns.first.locator(".receipt-sum").inner_text()
     talking.page.reload()
     talking.connected()
     expect(talking.turns).to_have_count(1)
     expect(talking.turns.first.locator(".question-text")).to_have_text(QUESTION)
     expect(talking.turns.first.locator(".heard")).to_have_text(answer)
     expect(talking.turns.first.locator(".chip")).to_have_count(chips)
+    expect(talking.turns.first.locator(".receipt-sum")).to_have_text(took)
     talking.answered(talking.ask("And in which year was that?"))
     talking.page.reload()
     expect(talking.turns).to_have_count(2)

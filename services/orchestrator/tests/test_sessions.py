@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from viva.errors import NotFound, StageUnavailable
-from viva.events import Citation
+from viva.events import Citation, ContextUse, Receipt
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.sessions import PastTurn, Sessions
 from viva_orchestrator.state import connect
@@ -16,8 +16,18 @@ from viva_orchestrator.state import connect
 
 def past_turn(number: int) -> PastTurn:
     citation = Citation("lec_1", 1.0, 2.5, "words")
+    receipt = Receipt(llm_first_token_ms=number, total_ms=2.0, context=ContextUse("passages", 7, None, 2))
+    answer = f"a{number}"
     return PastTurn(
-        f"turn_{number}", f"q{number}", f"a{number}", f"a{number} [1]", "lec_1", (citation,), None, 1.0
+        f"turn_{number}",
+        f"q{number}",
+        answer,
+        f"{answer} [1]",
+        "lec_1",
+        (citation,),
+        None,
+        1.0,
+        receipt=receipt,
     )
 
 

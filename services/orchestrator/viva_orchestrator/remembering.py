@@ -51,6 +51,7 @@ def past_turn(
         degraded=",".join(turn.degraded) or None,
         asked_at=time.time(),
         interrupted=interrupted,
+        receipt=turn.receipt(),
     )
 
 

@@ -10,12 +10,13 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import orjson
 from redis.asyncio import Redis
 
 from viva.errors import NotFound
-from viva.events import Citation
+from viva.events import Citation, ContextUse, Receipt
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.state import redis_call
 from viva_orchestrator.stored import record
@@ -72,6 +73,7 @@ class PastTurn:
     degraded: str | None
     asked_at: float
     interrupted: bool = False
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,4 +211,11 @@ def _no_session(session_id: str) -> NotFound:
 def _past_turn(data: bytes) -> PastTurn:
     turn = orjson.loads(data)
     citations = tuple(record(Citation, citation) for citation in turn["citations"])
-    return record(PastTurn, turn | {"citations": citations})
+    return record(PastTurn, turn | {"citations": citations, "receipt": _receipt(turn.get("receipt"))})
+
+
+def _receipt(data: dict[str, Any] | None) -> Receipt | None:
+    if data is None:
+        return None
+    context = data.get("context")
+    return record(Receipt, data | {"context": context and record(ContextUse, context)})

@@ -321,12 +321,12 @@ class Turn:
 
     async def finish(self, question: str, recalled: _Recalled) -> None:
         """Commits the pair, then says Done: what a client has seen `done` for is in the history."""
+        self.times["recall_ms"] = recalled.ms
         turn = past_turn(self, self.answer.strip(), self.raw_answer, self.cited)
         saved = False
         if self.question.keep:
             self.committing = True
             saved = await commit(self, turn)
-        self.times["recall_ms"] = recalled.ms
         await self.say(
             events.Done(
                 turn_id=self.question.turn_id,

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from viva.events import Citation
+from viva.events import Citation, Receipt
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.sessions import Session, Sessions
 
@@ -50,6 +50,9 @@ class TurnRecord(BaseModel):
     asked_at: Annotated[float, Field(description="Unix time in seconds")]
     interrupted: Annotated[
         bool, Field(description="The person cut the answer short; it is as far as it was heard")
+    ]
+    receipt: Annotated[
+        Receipt | None, Field(description="Where the time went until it was committed, as in the event `done`")
     ]
 
 
