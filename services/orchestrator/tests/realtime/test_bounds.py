@@ -55,6 +55,7 @@ async def test_what_means_nothing_is_said_and_the_conversation_goes_on(caller, m
             "item": {"id": 5, "role": "nobody", "content": [5, {"type": 7}]},
         },
         {"type": "conversation.item.truncate", "item_id": "x", "audio_end_ms": "soon"},
+        {"type": "conversation.item.truncate", "item_id": "x", "content_index": 2**80, "audio_end_ms": 1e300},
         {"type": "response.create", "response": []},
         {"type": "input_audio_buffer.append"},
     ],
@@ -68,6 +69,35 @@ async def test_odd_fields_break_nothing(caller, event):
     await caller.says("who made the first circuit")
     await caller.send("conversation.item.retrieve", item_id="nobody")
     assert (await caller.until("error"))["error"]["code"] == "item_retrieve_invalid_item_id"
+
+
+async def test_half_a_character_in_a_packed_conversation_spoils_no_answer(caller):
+    """No JSON could be written of it, which would fail this turn and every one after it."""
+    messages = r'[{"role": "user", "content": "\ud83d"}, {"role": "user", "content": "who made it"}]'
+    await caller.says(f"Before.\n\n{messages}\n\nAfter.")
+    await caller.send("response.create")
+
+    assert (await caller.until("response.done"))["response"]["status"] == "completed"
+    assert (await caller.asks("and when"))["status"] == "completed"
+    assert caller.all("error") == []
+
+
+async def test_what_is_kept_of_a_client_is_bounded(start):
+    """Ids, types, parts and settings of any name: the oldest items go, and the session stays one that can be told."""
+    replica = await start(realtime_max_characters=20_000)
+    caller = await replica.call()
+    for number in range(12):
+        parts = [{"type": "t" * 5000}] * 100
+        item = {"id": f"{number:03}" + "i" * 100_000, "role": "user", "content": parts}
+        await caller.send("conversation.item.create", item=item)
+        session = {"audio": {"input": {f"k{number}": "x" * 90_000}}, "tracing": {f"k{number}": "x" * 9000}}
+        await caller.send("session.update", session=session)
+        told = await caller.until("session.updated")
+    await caller.send("conversation.item.retrieve", item_id="000" + "i" * 197)
+
+    assert (await caller.until("error"))["error"]["code"] == "item_retrieve_invalid_item_id"
+    assert len(json.dumps(told)) < 20_000
+    assert all(len(json.dumps(event)) < 20_000 for event in caller.all("conversation.item.added"))
 
 
 async def test_a_message_over_the_limit_closes_with_1009(start):
