@@ -37,6 +37,9 @@ class StageServers:
     heard: asyncio.Queue[dict] = field(default_factory=asyncio.Queue)  # what asr says to who streams audio to it
     recordings: list[bytes] = field(default_factory=list)  # the bodies that asr was sent
     hold: asyncio.Event = field(default_factory=asyncio.Event)  # asr waits for it before it answers
+    mute: asyncio.Event = field(default_factory=asyncio.Event)  # while it is set, tts takes its time for ever
+    speaking: asyncio.Event = field(default_factory=asyncio.Event)  # set when tts does
+    unheard: asyncio.Event = field(default_factory=asyncio.Event)  # set when its client went away meanwhile
 
     def __post_init__(self) -> None:
         self.pause.set()
@@ -108,6 +111,13 @@ class StageServers:
         if "unspeakable" in text:
             return web.json_response({"error": {"code": "text_unspeakable", "message": "No."}}, status=400)
         self.spoken.append(text)
+        if self.mute.is_set():
+            self.speaking.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                self.unheard.set()
+                raise
         if self.ms_per_letter:
             return web.Response(body=bytes(48 * self.ms_per_letter * len("".join(text.split()))))
         return web.Response(body=f"<{text}>".encode())

@@ -86,6 +86,11 @@ class RealtimeMetrics:
             "Answers that were cut short: turn_detected, client_cancelled",
             ("reason",),
         )
+        self.outages = metrics.counter(
+            "viva_realtime_outages_total",
+            "Outages of the asr stream while turns were to be found, by their code",
+            ("code",),
+        )
 
     def opened(self) -> None:
         """Counts a connection in."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from viva.audio.wav import wav_bytes
+from viva.errors import VivaError
 from viva.service.upstream import Upstream
 from viva_orchestrator.realtime.ear import Beginning, Ear, Message
 from viva_orchestrator.realtime.input_audio import InputAudio, InputFormat
@@ -93,7 +94,6 @@ class Listener:
         self._detection: TurnDetection | None = None
         self._language: str | None = None
         self._before_ms = 0.0  # of audio in formats that were left since
-        self._told: str | None = None
         self._reset()
 
     def _reset(self) -> None:
@@ -129,20 +129,16 @@ class Listener:
                 self._speech_from = None  # what was said of the turn stays, to be committed by the client
 
     async def append(self, audio: bytes) -> None:
-        """Takes audio as the client sent it.
-
-        With turn detection, raises why nobody listens for turns, once until somebody does again (code
-        `turn_detection_unavailable`: the asr stage has no stream at all). The audio is kept even then.
-        """
+        """Takes audio as the client sent it. It is kept, too, while nobody listens for turns in it (`failure`)."""
         self._audio.add(self._input.feed(audio))
         self._bound()
         self._ear.listen()
-        failure = self._ear.failure
-        if failure is None:
-            self._told = None
-        elif self._detection is not None and failure.code != self._told:
-            self._told = failure.code  # each attempt fails anew, and some clients end at the first error that they get
-            raise failure
+
+    @property
+    def failure(self) -> VivaError | None:
+        """With turn detection, why nobody listens for turns (code `turn_detection_unavailable`: the asr stage has no
+        stream at all); it stays until somebody listens again."""
+        return self._ear.failure if self._detection is not None else None
 
     @property
     def buffered_ms(self) -> float:

@@ -24,6 +24,17 @@ def session_updated(session: dict[str, Any]) -> Event:
     return {"type": "session.updated", "session": session}
 
 
+def with_outage(session: dict[str, Any], outage: VivaError | None) -> dict[str, Any]:
+    """The session while no turns are found in it: it says why, and has no turn detection where there never is any."""
+    if outage is None:
+        return session
+    session = session | {"viva": {"not_listening": {"code": outage.code, "message": outage.message}}}
+    if outage.code == "turn_detection_unavailable":
+        audio = session["audio"]
+        session["audio"] = audio | {"input": audio["input"] | {"turn_detection": None}}
+    return session
+
+
 def error(error: VivaError, *, event_id: str | None = None) -> Event:
     """Something that the client sent cannot be followed; the connection goes on. `event_id` is the client's."""
     told = {"type": error.type, "code": error.code, "message": error.message, "param": error.param}

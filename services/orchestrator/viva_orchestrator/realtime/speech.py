@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from viva.errors import Conflict, InvalidRequest
+from viva.errors import InvalidRequest, VivaError
+from viva_orchestrator.metrics import RealtimeMetrics
 from viva_orchestrator.realtime import server_events as out
 from viva_orchestrator.realtime.configuration import Configuration
 from viva_orchestrator.realtime.conversation import Conversation
@@ -16,22 +17,52 @@ class Speech:
     """The utterance that goes on, under the id that it will have as an item, and how it becomes one."""
 
     def __init__(
-        self, listener: Listener, conversation: Conversation, transcribing: Transcribing, outgoing: Outgoing
+        self,
+        listener: Listener,
+        conversation: Conversation,
+        transcribing: Transcribing,
+        outgoing: Outgoing,
+        metrics: RealtimeMetrics,
     ) -> None:
         self._listener = listener
         self._conversation = conversation
         self._transcribing = transcribing
         self._out = outgoing
+        self._metrics = metrics
+        self._transcribes = True
+        self._outage: str | None = None
         self._item_id: str | None = None
         self._told = ""  # of its words
 
     async def configure(self, wanted: Configuration) -> None:
         """How audio comes, and how turns are found. Raises InvalidRequest for a format that is not taken."""
         await self._listener.configure(wanted.input_format, wanted.detection, language=wanted.language)
+        self._transcribes = wanted.transcribes
+        self._outage = self._code
 
-    async def append(self, audio: bytes) -> None:
-        """Takes audio as the client sent it. Raises VivaError when nobody listens for turns in it."""
+    @property
+    def outage(self) -> VivaError | None:
+        """Why no turns are found although they should be."""
+        return self._listener.failure
+
+    @property
+    def _code(self) -> str | None:
+        return self.outage.code if self.outage is not None else None
+
+    async def append(self, audio: bytes) -> bool:
+        """Takes audio as the client sent it; whether turns are found no more, or again.
+
+        An outage is counted. What somebody was saying when it began has no words for now.
+        """
         await self._listener.append(audio)
+        if self._code == self._outage:
+            return False
+        self._outage = self._code
+        if self.outage is not None:
+            self._metrics.outages.labels(self._outage).inc()
+            if self._item_id is not None and self._transcribes:
+                self._out.put([out.transcription_failed(self._item_id, self.outage)])
+        return True
 
     def started(self, heard: SpeechStarted) -> None:
         """Somebody begins to speak."""
@@ -70,10 +101,6 @@ class Speech:
         await self._listener.close()
 
     def _commit(self, told: bool) -> bool:
-        if self._transcribing.full:
-            raise Conflict(
-                "What was said before is still being transcribed.", code="transcription_in_progress"
-            )
         item_id, self._item_id, self._told = self._item_id or new_item_id(), None, ""
         seconds = self._listener.buffered_ms / 1000
         if (wav := self._listener.take()) is None:
