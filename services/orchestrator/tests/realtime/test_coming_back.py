@@ -10,6 +10,7 @@ from dataclasses import replace
 import orjson
 from websockets.asyncio.client import connect
 
+from viva.errors import StageUnavailable
 from viva_orchestrator.realtime.connection import Connection
 from viva_orchestrator.realtime.dialogue import Dialogue
 
@@ -136,17 +137,29 @@ async def test_on_sigterm_what_was_said_is_transcribed_first(start, servers):
     assert (done["item"]["id"], done["item"]["content"][0]["transcript"]) == (item_id, servers.words)
 
 
-async def test_what_redis_missed_is_there_for_who_comes_back(start, own_redis_server):
+async def test_what_redis_missed_is_there_for_who_comes_back(start, own_redis_server, monkeypatch):
     """It was away when the item was made, and the client vanished before it was back."""
     first = await start(redis_url=own_redis_server.url)
     second = await start(redis_url=own_redis_server.url)
     caller = await first.call()
+    conversations = first.app.state.realtime.conversations
+    missed, write = asyncio.Event(), conversations.write
+
+    async def note(*arguments, **named) -> bool:
+        try:
+            return await write(*arguments, **named)
+        except StageUnavailable:
+            missed.set()
+            raise
+
+    monkeypatch.setattr(conversations, "write", note)
     own_redis_server.stop()
     await caller.says("who made it", id="mine")
-    await caller.until("conversation.item.done")
+    async with asyncio.timeout(PATIENCE_S):
+        await missed.wait()
+    await vanish(caller)
     own_redis_server.start()
     await kept_as(first, caller, "completed")
-    await vanish(caller)
     again = await second.call(f"/v1/realtime?session_id={session_id(caller)}&last_item_id=none")
 
     assert (await again.until("conversation.item.added"))["item"]["id"] == "mine"
