@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -113,7 +114,7 @@ class Dialogue:
             return
         for item in kept.items:
             if item.role == "user" and item.status == "in_progress":
-                heard = self._parts.conversations.heard(self._session.session_id, item.id)
+                heard = partial(self._parts.conversations.heard, self._session.session_id, item.id)
                 self._transcribing.follow(item, heard, told=self._configuration.transcribes)
         if kept.answering:
             self._soon(self._add_answers(kept.answering))

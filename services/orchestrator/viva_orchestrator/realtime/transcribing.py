@@ -60,8 +60,8 @@ class Transcribing:
         self._keeper.hearing(item.id, time.time() + self._most_s)
         self._start(item, self._transcribe(item, wav, seconds, told))
 
-    def follow(self, item: Item, heard: Awaitable[Item | None], *, told: bool) -> None:
-        """An item is being transcribed for an earlier connection; `heard` is what became of it."""
+    def follow(self, item: Item, heard: Callable[[], Awaitable[Item | None]], *, told: bool) -> None:
+        """An item is being transcribed for an earlier connection; `heard` waits for what becomes of it."""
         self._elsewhere.add(item.id)
         self._start(item, self._follow(item, heard, told))
 
@@ -116,9 +116,9 @@ class Transcribing:
         finally:
             self._bytes -= len(wav)
 
-    async def _follow(self, item: Item, heard: Awaitable[Item | None], told: bool) -> str:
+    async def _follow(self, item: Item, heard: Callable[[], Awaitable[Item | None]], told: bool) -> str:
         try:
-            kept = await heard
+            kept = await heard()
             if kept is not None and kept.status != "completed":
                 raise StageUnavailable("asr", "What was said could not be transcribed; say it again.")
         except StageUnavailable as error:
