@@ -35,6 +35,7 @@ class StageServers:
     ms_per_letter: int = 0  # how long tts speaks for a letter, white space left out, in s16le at 24 kHz; 0: no sound
     request_ids: set[str] = field(default_factory=set)
     heard: asyncio.Queue[dict] = field(default_factory=asyncio.Queue)  # what asr says to who streams audio to it
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)  # set when who streamed audio to it has left
     recordings: list[bytes] = field(default_factory=list)  # the bodies that asr was sent
     hold: asyncio.Event = field(default_factory=asyncio.Event)  # asr waits for it before it answers
     mute: asyncio.Event = field(default_factory=asyncio.Event)  # while it is set, tts takes its time for ever
@@ -68,6 +69,7 @@ class StageServers:
                 pass
         finally:
             speaking.cancel()
+            self.hung_up.set()
         return socket
 
     async def chat(self, request: web.Request) -> web.StreamResponse:

@@ -72,11 +72,13 @@ async def test_a_response_that_stands_alone_can_be_cancelled(caller, servers):
 
 @pytest.fixture
 def redis_answers(replica, monkeypatch) -> asyncio.Event:
-    """Redis takes no turn before this is set."""
+    """Redis takes no turn before this is set; `asked` is, when it is to take one."""
     answers = asyncio.Event()
+    answers.asked = asyncio.Event()
     append = replica.app.state.sessions.append
 
     async def slow(*arguments, **options) -> None:
+        answers.asked.set()
         await answers.wait()
         await append(*arguments, **options)
 
@@ -119,7 +121,10 @@ async def test_who_hangs_up_while_the_server_interrupts_loses_nothing(
     await caller.send("response.create")
     await caller.until("response.output_audio.delta")
     await started(caller, servers)
-    await caller.socket.close()
+    async with asyncio.timeout(PATIENCE_S):
+        await redis_answers.asked.wait()
+        await caller.socket.close()
+        await servers.hung_up.wait()
     redis_answers.set()
 
     await until_remembered(replica, caller, ("who made the first circuit", "It was Jack Kilby.", True))
