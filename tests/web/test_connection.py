@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from .conftest import QUESTION, TITLE
+from .conftest import QUESTION, SPOKEN, TITLE
 
 LOST = "WebSocket connection to|Failed to load resource"
 
@@ -62,3 +62,26 @@ def test_an_answer_that_a_lost_connection_swallowed_comes_with_the_next(visit, b
     assert len(page.wire.asked("response.create")) == 1
     page.page.reload()
     expect(page.turns).to_have_count(1)  # in the history too it was asked once
+
+
+def test_a_spoken_question_that_a_lost_connection_swallowed_is_answered_once(
+    visit, asking_browser, recordings, lecture
+):
+    """Its transcript and its answer come with the next connection, and what was said is not sent again."""
+    page = visit(asking_browser, expected=LOST)
+    page.choose(TITLE)
+    page.page.evaluate("""() => {
+      const { send } = WebSocket.prototype;
+      WebSocket.prototype.send = function (data) {
+        send.call(this, data);
+        const isAsked = data.includes('"response.create"') && !window.cut;
+        if (isAsked) { window.cut = true; this.close(4000); }
+      };
+    }""")
+    turn = page.hold(recordings.question_s + 0.5)
+    assert page.answered(turn)
+    expect(turn.locator(".question-text")).to_have_text(SPOKEN)
+    assert len(page.wire.told("session.created")) == 2
+    assert len(page.wire.asked("input_audio_buffer.commit")) == 1
+    page.page.reload()
+    expect(page.turns).to_have_count(1)
