@@ -188,6 +188,23 @@ async def test_who_begins_to_answer_ends_the_answers_of_others(conversations, se
         await keeper.close(PATIENCE_S)
 
 
+async def test_who_begins_to_answer_before_the_session_is_stored_ends_the_others_then(conversations, sessions):
+    """The mark that could not be kept is the only one once it can."""
+    session = sessions.begin("lec_1")
+    conversation = Conversation([user("a")])
+    keeper = Keeper(conversations, session.session_id, conversation)
+    keeper.answering("turn_2", time.time() + 3600)
+    await keeper.flush(PATIENCE_S)
+    await sessions.store(session)
+    other = {f"{ANSWERING}turn_1": str(time.time() + 3600).encode()}
+    await conversations.write(session.session_id, other, [])
+    keeper.changed()
+    await keeper.flush(PATIENCE_S)
+
+    assert (await conversations.read(session.session_id)).answering == {"turn_2"}
+    await keeper.close(PATIENCE_S)
+
+
 async def test_a_session_that_is_deleted_ends_no_answer(conversations, sessions, session_id, monkeypatch):
     """Its mark is gone too, but nobody else has begun to answer."""
     monkeypatch.setattr("viva_orchestrator.realtime.keeper.LOOK_EVERY_S", 0.01)

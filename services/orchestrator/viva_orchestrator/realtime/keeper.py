@@ -135,7 +135,7 @@ class Keeper:
         finally:
             if not kept:
                 self._put_back(fields, gone, changed)
-        if alone and alone == self._alone:
+        if kept and alone and alone == self._alone:
             self._alone = ""
             self._watching = asyncio.create_task(self._watch(alone))
         return kept
