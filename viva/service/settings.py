@@ -48,7 +48,7 @@ class ServiceSettings(BaseSettings):
         description="Seconds that an idle connection is kept; more than the idle time of a load balancer in front",
     )
     ws_message_bytes: int = Field(
-        1024**2,
+        4 * 1024**2,  # somebody may append a whole question in one message: 60 s of PCM, in base64
         ge=1024,
         validation_alias="VIVA_WS_MESSAGE_BYTES",
         description="Largest message taken from a WebSocket, in bytes; a larger one closes it with 1009",
