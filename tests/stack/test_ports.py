@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from viva.stack.ports import LOOPBACK, PortBusy, free_ports, require_free
+from viva.stack.ports import LOOPBACK, AddressUnusable, PortBusy, free_ports, require_free
 
 
 def test_free_ports_are_different_and_can_be_bound():
@@ -23,3 +23,23 @@ def test_a_taken_port_is_named_with_a_way_out():
         port = taken.getsockname()[1]
         with pytest.raises(PortBusy, match=rf"Port {port} is already in use.*VIVA_PORT=\d+ make run"):
             require_free(LOOPBACK, port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid"])
+def test_an_address_of_another_machine_is_not_called_busy(host: str):
+    """The sentence has the address, and ones that work."""
+    (port,) = free_ports(1)
+    with pytest.raises(AddressUnusable, match=f"{host} is not an address of this machine.*127.0.0.1"):
+        require_free(host, port)
+
+
+def test_a_port_of_the_administrator_is_not_called_busy(monkeypatch: pytest.MonkeyPatch):
+    """Ports below 1024 are refused to other users; nobody need be listening there."""
+
+    class Refusing(socket.socket):
+        def bind(self, _address: object) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("viva.stack.ports.socket.socket", Refusing)
+    with pytest.raises(AddressUnusable, match="Port 80 is kept for the administrator"):
+        require_free(LOOPBACK, 80)

@@ -1,5 +1,6 @@
 """TCP ports of this machine."""
 
+import errno
 import socket
 
 from viva.errors import EngineUnavailable
@@ -25,13 +26,28 @@ def free_ports(count: int) -> list[int]:
             opened.close()
 
 
+class AddressUnusable(EngineUnavailable):
+    """This machine cannot listen at the address that was asked for."""
+
+    default_code = "address_unusable"
+
+
 def require_free(host: str, port: int) -> None:
-    """Raises PortBusy if somebody listens on `port`."""
+    """Raises PortBusy if somebody listens on `port`, AddressUnusable if nobody could here."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise AddressUnusable(
+                    f"{host} is not an address of this machine. Set VIVA_HOST to one that is: 127.0.0.1 for this "
+                    "machine alone, 0.0.0.0 for all of its networks."
+                ) from error
+            if error.errno == errno.EACCES:
+                raise AddressUnusable(
+                    f"Port {port} is kept for the administrator. Choose another: VIVA_PORT=8080 make run"
+                ) from error
             raise PortBusy(
                 f"Port {port} is already in use: perhaps by another `viva run`. "
                 f"Stop that program, or choose another port: VIVA_PORT={port + 1 if port < 65535 else 8090} make run"
