@@ -30,7 +30,7 @@ class Breaking(VivaClient):
 
 @pytest.fixture
 def console() -> Console:
-    return Console(file=io.StringIO(), width=200)
+    return Console(file=io.StringIO(), width=400)
 
 
 def test_ctrl_c_ends_the_line_and_says_that_the_transcription_goes_on(console):
