@@ -1,7 +1,7 @@
 # Every target prepares what it needs (scripts/bootstrap) and then calls the `viva` command, which does the work.
 .DEFAULT_GOAL := help
-.PHONY: help demo run models test lint format bench lock clean install install-test install-chart test-chart \
-	test-images install-vllm test-vllm install-llamacpp test-llamacpp install-clients test-clients \
+.PHONY: help demo run observe models test lint format bench lock clean install install-test install-chart test-chart \
+	test-images test-observability install-prometheus install-vllm test-vllm install-llamacpp test-llamacpp install-clients test-clients \
 	install-web test-web images push kind
 
 VENV := .venv/bin
@@ -16,6 +16,9 @@ demo: install ## start everything, ask the sample lecture two spoken questions, 
 
 run: install ## keep the stack up until Ctrl-C
 	@$(VENV)/viva run
+
+observe: install-prometheus ## the same, watched by Prometheus, and by Grafana where it is installed
+	@$(VENV)/viva run --observe
 
 models: install ## fetch the real speech models (Whisper, Piper); `make run` then uses them
 	@$(VENV)/viva models
@@ -37,6 +40,9 @@ test-llamacpp: install-llamacpp ## ask llama.cpp's and llama-cpp-python's server
 
 test-clients: install-clients ## talk to the stack with clients nobody here wrote: openai, pipecat, LiveKit (1.5 GB once)
 	@$(VENV)/pytest tests/clients --timeout=600
+
+test-observability: install-test install-prometheus ## ask every query of dashboards and alerts of a real Prometheus; raise an alert
+	@$(VENV)/pytest tests/observability --timeout=240
 
 test-web: install-web ## talk with the page in a real Chromium, through a microphone that plays a file
 	@$(VENV)/pytest tests/web --timeout=600
@@ -79,6 +85,9 @@ install-chart:
 
 install-llamacpp: install-test
 	@scripts/llamacpp_env
+
+install-prometheus: install
+	@scripts/prometheus_env
 
 install-vllm: install-test
 	@scripts/vllm_env
