@@ -66,8 +66,8 @@ def service_app(
         return JSONResponse({"status": "not_ready", "reason": reason}, 503)
 
     @app.get("/metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
-    async def metrics_page() -> Response:
-        body, content_type = metrics.render()
+    async def metrics_page(request: Request) -> Response:
+        body, content_type = metrics.render(request.headers.get("accept", ""))
         return Response(body, headers={"Content-Type": content_type})
 
     return app

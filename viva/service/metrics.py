@@ -1,7 +1,7 @@
 """Prometheus metrics of one service, on a registry of its own (no module-level state)."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
@@ -24,6 +24,17 @@ class ServiceMetrics:
         self.request_seconds = self.histogram(
             "viva_http_request_seconds", "Time to the end of the response", ("route",)
         )
+        self.shed = self.counter(
+            "viva_requests_shed_total",
+            "Work refused because a limit of this service was reached, by the limit: turns, realtime_connections, "
+            "requests, queued_audio, recordings, streams",
+            ("reason",),
+        )
+        self.retried = self.counter(
+            "viva_requests_retried_total",
+            "Requests made again after a stage could not be reached or broke off, by what came of it: ok, failed",
+            ("stage", "outcome"),
+        )
 
     def counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
         """A counter on this registry; its name ends in _total."""
@@ -39,6 +50,28 @@ class ServiceMetrics:
         """A histogram of seconds on this registry; its name ends in _seconds."""
         return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
-    def render(self) -> tuple[bytes, str]:
-        """The exposition page and its content type."""
-        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The exposition page and its content type: OpenMetrics, which has exemplars, for who accepts it."""
+        encode, content_type = choose_encoder(accept)
+        return encode(self.registry), content_type
+
+
+class BoundedLabel:
+    """Values of a label that come from elsewhere: the first `most` different ones are kept, the rest are `other`.
+
+    Error codes and names of backends may come from a server that is not ours. One that made up a new one each time
+    would otherwise fill the memory of this service, and of Prometheus.
+    """
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._known: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        """The value, or `other`."""
+        if value in self._known:
+            return value
+        if len(self._known) >= self._most or len(value) > 100:
+            return "other"
+        self._known.add(value)
+        return value

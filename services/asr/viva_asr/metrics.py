@@ -18,6 +18,7 @@ class AsrMetrics:
     """What is counted and timed here; `kind` is `interactive`, `partial` or `batch`."""
 
     def __init__(self, service: ServiceMetrics) -> None:
+        self.shed = service.shed
         self.requests = service.counter(
             "viva_asr_requests_total", "Transcriptions by outcome: ok, refused, failed, left", ("outcome",)
         )

@@ -121,6 +121,7 @@ class Scheduler:
         queued_s = self.queued_s(interactive)
         too_much = queued_s > 0 and queued_s + duration_s > self._limits_s[interactive]
         if too_much or (not interactive and self._batch_recordings >= self._max_batch_recordings):
+            self._metrics.shed.labels("queued_audio" if too_much else "recordings").inc()
             wait_s = queued_s / (self._speed * max(1, len(self._workers)))
             raise Overloaded(
                 "Too much audio is waiting to be transcribed; try again later.",

@@ -35,6 +35,7 @@ def create_app(settings: LLMSettings) -> FastAPI:
         admission=Admission(
             settings.max_active,
             llm_metrics.active,
+            metrics.shed.labels("requests"),
             refusal="As many answers as this service can give are under way; try again in a moment.",
         ),
         metrics=llm_metrics,

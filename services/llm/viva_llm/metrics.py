@@ -2,6 +2,8 @@
 
 from viva.service.metrics import ServiceMetrics
 
+_RATE_BUCKETS = (2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 60.0, 80.0, 120.0, 200.0, 400.0, 1000.0, 4000.0)
+
 
 class LLMMetrics:
     """Labels are bounded: backends by name from the settings, outcomes and reasons from our own lists."""
@@ -24,6 +26,12 @@ class LLMMetrics:
         )
         self.tokens = metrics.counter(
             "viva_llm_tokens_total", "Tokens by kind: prompt, cached, completion", ("backend", "kind")
+        )
+        self.tokens_per_second = metrics.histogram(
+            "viva_llm_tokens_per_second",
+            "Tokens of a whole answer after its first one, by the seconds that they took",
+            ("backend",),
+            buckets=_RATE_BUCKETS,
         )
         self.retries = metrics.counter(
             "viva_llm_retries_total",

@@ -17,7 +17,7 @@ from viva.service.metrics import ServiceMetrics
 from viva.service.upstream import client_session
 from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.lectures.model import Transcript
-from viva_orchestrator.metrics import TurnMetrics
+from viva_orchestrator.metrics import SpeechMetrics, TurnMetrics
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.sessions import Sessions
 from viva_orchestrator.settings import Settings
@@ -55,7 +55,7 @@ async def turns_on(servers: StageServers, redis_client, tmp_path, **changes):
         stages = Stages(settings, session)
         planner = Planner(settings, stages.llm, ObjectStore.open(str(tmp_path)))
         parts = TurnParts(settings, stages, sessions, OneLecture(), decoder, planner)
-        yield Turns(settings, parts, TurnMetrics(metrics)), parts, metrics
+        yield Turns(settings, parts, TurnMetrics(metrics, SpeechMetrics(metrics))), parts, metrics
         await planner.close()
 
 

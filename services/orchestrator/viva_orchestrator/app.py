@@ -16,7 +16,7 @@ from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.context.warming import Warmer
 from viva_orchestrator.idempotency import Idempotency
 from viva_orchestrator.lectures import Lectures
-from viva_orchestrator.metrics import ContextMetrics, RealtimeMetrics, TurnMetrics
+from viva_orchestrator.metrics import ContextMetrics, RealtimeMetrics, SpeechMetrics, TurnMetrics
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.realtime.parts import RealtimeParts
 from viva_orchestrator.realtime.resume import Conversations
@@ -25,7 +25,7 @@ from viva_orchestrator.routes.page import install_page
 from viva_orchestrator.sessions import Sessions
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.stages import Stages
-from viva_orchestrator.state import connect
+from viva_orchestrator.state import RedisMetrics, connect
 from viva_orchestrator.turn import TurnParts
 from viva_orchestrator.turns import Turns
 
@@ -43,19 +43,20 @@ Errors are JSON: `{"error": {"code", "message", "type", "param", "retryable", "r
 def create_app(settings: Settings) -> FastAPI:
     """The app; nothing is opened before its lifespan begins."""
     metrics = ServiceMetrics()
-    turn_metrics, context_metrics = TurnMetrics(metrics), ContextMetrics(metrics)
-    realtime_metrics = RealtimeMetrics(metrics)
+    speech_metrics, context_metrics = SpeechMetrics(metrics), ContextMetrics(metrics)
+    turn_metrics, realtime_metrics = TurnMetrics(metrics, speech_metrics), RealtimeMetrics(metrics, speech_metrics)
+    redis_seconds = RedisMetrics(metrics)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(client_session())
-            redis = await stack.enter_async_context(connect(str(settings.redis_url)))
+            redis = await stack.enter_async_context(connect(str(settings.redis_url), redis_seconds))
             decoder = await stack.enter_async_context(Decoder())
             objects = ObjectStore.open(
                 settings.object_store_url, s3_endpoint=settings.s3_endpoint, registry=metrics.registry
             )
-            app.state.stages = Stages(settings, session)
+            app.state.stages = Stages(settings, session, metrics.retried)
             app.state.redis, app.state.objects = redis, objects
             app.state.sessions = Sessions(redis, objects, expiry_s=settings.session_expiry_s)
             app.state.lectures = Lectures(

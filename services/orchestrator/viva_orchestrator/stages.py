@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import aiohttp
 import orjson
+from prometheus_client import Counter
 
 from viva.errors import StageUnavailable
 from viva.events import Usage
@@ -44,10 +45,13 @@ class AnswerStart:
 
 
 class Stages:
-    """Clients of asr, llm and tts on one shared HTTP session."""
+    """Clients of asr, llm and tts on one shared HTTP session; `retried` counts second tries by stage and outcome."""
 
-    def __init__(self, settings: Settings, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, settings: Settings, session: aiohttp.ClientSession, retried: Counter | None = None
+    ) -> None:
         self._settings = settings
+        self._retried = retried
         key = settings.stage_api_key.get_secret_value() if settings.stage_api_key else None
         self.asr = Upstream(
             "asr", str(settings.asr_url), session, api_key=key, first_byte_s=settings.asr_timeout_s
@@ -72,7 +76,7 @@ class Stages:
             answer = await self.asr.read_json("POST", "/v1/audio/transcriptions", data=form, headers=headers)
             return str(answer.get("text", "")).strip() if isinstance(answer, dict) else ""
 
-        return await _once_more(ask)
+        return await self._once_more("asr", ask)
 
     async def answer(
         self, messages: list[Message], *, lecture_id: str | None, session_id: str
@@ -127,7 +131,21 @@ class Stages:
             "voice": voice,
             "response_format": audio_format,
         } | ({"speed": speed} if speed != 1.0 else {})
-        return await _once_more(lambda: self.tts.read("POST", "/v1/audio/speech", json=body))
+        return await self._once_more("tts", lambda: self.tts.read("POST", "/v1/audio/speech", json=body))
+
+    async def _once_more(self, stage: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Tries twice when a replica cannot be reached or dies: the second connection meets another one."""
+        try:
+            return await call()
+        except StageUnavailable:
+            outcome = "failed"
+            try:
+                result = await call()
+                outcome = "ok"
+                return result
+            finally:
+                if self._retried is not None:
+                    self._retried.labels(stage, outcome).inc()
 
 
 class _AnswerReader:
@@ -163,11 +181,3 @@ class _AnswerReader:
 
 def _broken_off() -> StageUnavailable:
     return StageUnavailable("llm", "The answer broke off before its end; ask again.", code="llm_interrupted")
-
-
-async def _once_more(call: Callable[[], Awaitable[T]]) -> T:
-    """Tries twice when a replica cannot be reached or dies: the second connection meets another one."""
-    try:
-        return await call()
-    except StageUnavailable:
-        return await call()

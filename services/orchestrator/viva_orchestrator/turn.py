@@ -24,6 +24,7 @@ import structlog
 
 from viva import events
 from viva.audio import AudioLimits, Decoder
+from viva.audio.length import audio_seconds
 from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable, VivaError
 from viva.text import CitationParser, SentenceSplitter, without_marks
 from viva.text.speakable import speakable
@@ -117,6 +118,8 @@ class Turn:
     asked: str = ""  # the question, once it was understood
     recalled: _Recalled | None = None
     committing: bool = False  # from when the whole answer is on its way into the history
+    heard_s: float = 0.0  # of the question's audio
+    spoken_s: float = 0.0  # of the answer's
     muted: bool = False  # nobody listens any more: the rest is written and committed, but not spoken
 
     async def answer_question(self) -> None:
@@ -164,7 +167,8 @@ class Turn:
 
     async def check_audio(self, audio: bytes) -> None:
         """Raises AudioRejected or AudioTooLong when the question is not a short recording."""
-        await self.parts.decoder.inspect(audio, AudioLimits(max_duration_s=self.parts.settings.question_max_s))
+        limits = AudioLimits(max_duration_s=self.parts.settings.question_max_s)
+        self.heard_s = (await self.parts.decoder.inspect(audio, limits)).duration_s
 
     async def recall(self) -> _Recalled:
         """The session with its last turns, and the lecture as far as it is transcribed. Raises NotFound."""
@@ -313,6 +317,7 @@ class Turn:
             if not (audio := await task):
                 continue
             self.mark("first_audio_ms")
+            self.spoken_s += audio_seconds(audio, self.question.audio_format)
             data = base64.b64encode(audio).decode("ascii")
             await self.say(events.Audio(seq, self.question.audio_format, data, clause))
             seq += 1

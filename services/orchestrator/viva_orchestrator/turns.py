@@ -10,6 +10,7 @@ import structlog
 from viva import events
 from viva.errors import DeadlineExceeded, Overloaded, VivaError
 from viva.service.requests import current_request_id
+from viva_orchestrator.activity import Activity
 from viva_orchestrator.metrics import TurnMetrics
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.turn import Question, Turn, TurnParts
@@ -28,6 +29,7 @@ class Turns:
         self._parts = parts
         self._metrics = metrics
         self._active = 0
+        metrics.most.set(settings.max_active_turns)
 
     async def run(
         self, question: Question, *, transport: str, begun: Callable[[Turn], None] | None = None
@@ -39,6 +41,7 @@ class Turns:
         """
         if self._active >= self._settings.max_active_turns:
             self._metrics.turns.labels("shed", transport, "").inc()
+            self._metrics.shed.inc()
             raise Overloaded("Too many questions are being answered right now; ask again in a moment.")
         outbox: Outbox = asyncio.Queue(OUTBOX_EVENTS)
         turn = Turn(self._parts, question, outbox.put)
@@ -63,7 +66,7 @@ class Turns:
         finally:
             work.cancel()
             await asyncio.wait([work])
-            self._metrics.observe(turn.receipt(), outcome, transport, turn.degraded)
+            self._metrics.observe(turn, outcome, transport)
 
     async def _work(self, turn: Turn, outbox: Outbox) -> None:
         """Passes the question through the stages; whatever goes wrong ends in one VivaError in the outbox."""
@@ -74,6 +77,11 @@ class Turns:
             _end(outbox, DeadlineExceeded("The answer took too long and was given up; ask again."))
         except Exception as error:
             _end(outbox, _our_error(error))
+
+    @property
+    def activity(self) -> Activity:
+        """Which sessions are in use."""
+        return self._metrics.activity
 
     @property
     def active(self) -> int:

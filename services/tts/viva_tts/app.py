@@ -26,7 +26,7 @@ def create_app(settings: TTSSettings) -> FastAPI:
     """The app, which starts its engine in its lifespan. Raises EngineUnavailable when it cannot be loaded."""
     metrics = ServiceMetrics()
     tts_metrics = TTSMetrics(metrics)
-    makers = Bridge(settings.workers or usable_cores())
+    makers = Bridge(settings.workers or usable_cores(), tts_metrics.queue_wait)
     name, why = choose(settings)
     engine = make_engine(name, settings, makers)
     app = service_app("Viva tts", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready)
@@ -38,6 +38,7 @@ def create_app(settings: TTSSettings) -> FastAPI:
         admission=Admission(
             settings.max_active,
             tts_metrics.active,
+            metrics.shed.labels("requests"),
             refusal="As much speech as this service can make is under way; try again in a moment.",
         ),
         metrics=tts_metrics,

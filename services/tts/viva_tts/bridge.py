@@ -2,10 +2,14 @@
 
 import asyncio
 import subprocess
+import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, TypeVar
+
+from prometheus_client import Histogram
 
 Result = TypeVar("Result")
 Item = TypeVar("Item")
@@ -24,16 +28,20 @@ class Bridge:
     """Runs blocking functions in threads, and programs as child processes, `workers` at once; others wait.
 
     Waiting callers are bounded by the admission of requests. A cancelled caller that still waits costs nothing; one
-    whose program runs has it killed; one whose function runs lets it come to its end in its thread.
+    whose program runs has it killed; one whose function runs lets it come to its end in its thread. `waited` observes
+    the seconds for which each waited.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, waited: Histogram | None = None) -> None:
         self.workers = workers
+        self._waited = waited
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="bridge")
         self._children = asyncio.Semaphore(workers)
 
     async def run(self, function: Callable[..., Result], *arguments: object) -> Result:
         """The function's result, from a thread."""
+        if self._waited is not None:
+            function = partial(self._timed, time.monotonic(), function)
         return await asyncio.get_running_loop().run_in_executor(self._threads, function, *arguments)
 
     async def iterate(self, items: Iterable[Item]) -> AsyncGenerator[Item]:
@@ -46,7 +54,10 @@ class Bridge:
         self, arguments: Sequence[str], stdin: IO[bytes] | None = None, pass_fds: Sequence[int] = ()
     ) -> Finished:
         """Runs a program to its end. Raises OSError when it cannot be started."""
+        asked = time.monotonic()
         async with self._children:
+            if self._waited is not None:
+                self._waited.observe(time.monotonic() - asked)
             child = await asyncio.create_subprocess_exec(
                 *arguments,
                 stdin=stdin or subprocess.DEVNULL,
@@ -62,6 +73,11 @@ class Bridge:
                     await asyncio.shield(child.wait())
                 raise
             return Finished(child.returncode or 0, stdout)
+
+    def _timed(self, asked: float, function: Callable[..., Result], *arguments: object) -> Result:
+        """In its thread now, since `asked` on its way there."""
+        self._waited.observe(time.monotonic() - asked)
+        return function(*arguments)
 
     def close(self) -> None:
         """Gives up what waits; threads that work end by themselves."""

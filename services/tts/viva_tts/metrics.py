@@ -2,6 +2,8 @@
 
 from viva.service.metrics import ServiceMetrics
 
+_QUEUE_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0)
+
 
 class TTSMetrics:
     """Labels are bounded: engines, formats and outcomes come from our own lists."""
@@ -15,6 +17,11 @@ class TTSMetrics:
         )
         self.first_byte = metrics.histogram(
             "viva_tts_first_byte_seconds", "From a request to the first byte of its audio", ("engine",)
+        )
+        self.queue_wait = metrics.histogram(
+            "viva_tts_queue_wait_seconds",
+            "Time that a piece of speech waited for a free thread or process",
+            buckets=_QUEUE_BUCKETS,
         )
         self.audio = metrics.counter("viva_tts_audio_seconds_total", "Seconds of speech sent", ("engine",))
         self.cache = metrics.counter("viva_tts_cache_total", "Sentences by where they came from", ("result",))

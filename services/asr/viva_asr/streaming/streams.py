@@ -32,6 +32,7 @@ class Streams:
         self._admission = Admission(
             settings.max_streams,
             metrics.streams,
+            metrics.shed.labels("streams"),
             refusal="Too many people are being listened to; try again in a moment.",
         )
 

@@ -18,7 +18,7 @@ from viva.service.upstream import client_session
 from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.context.warming import Warmer
 from viva_orchestrator.lectures.model import Transcript
-from viva_orchestrator.metrics import ContextMetrics, TurnMetrics
+from viva_orchestrator.metrics import ContextMetrics, SpeechMetrics, TurnMetrics
 from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.sessions import Sessions
 from viva_orchestrator.settings import Settings
@@ -104,7 +104,7 @@ async def start(model, redis_client, tmp_path) -> AsyncIterator[Callable[..., Aw
             lectures = KnownLectures()
             sessions = Sessions(redis_client, objects, expiry_s=60)
             parts = TurnParts(settings, stages, sessions, lectures, decoder, planner)
-            turns = Turns(settings, parts, TurnMetrics(metrics))
+            turns = Turns(settings, parts, TurnMetrics(metrics, SpeechMetrics(metrics)))
             return Replica(parts, turns, planner, warmer, lectures, metrics)
 
         yield start

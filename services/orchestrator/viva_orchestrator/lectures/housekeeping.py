@@ -61,7 +61,7 @@ class Housekeeping:
         while True:
             try:
                 await self.complete_list()
-                self._metrics.show_queue(await self._records.waiting())
+                self._metrics.show(await self._records.waiting(), *await self._records.counts())
                 if number % SWEEP_EVERY_ROUNDS == 0:
                     await self._uploads.sweep()
             except VivaError as error:

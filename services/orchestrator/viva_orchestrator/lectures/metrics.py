@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter as Counts
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from viva_orchestrator.lectures.model import Lecture
@@ -44,14 +47,32 @@ class LectureMetrics:
             ["status"],
             registry=registry,
         )
+        self.by_status = Gauge(
+            "viva_lectures_by_status",
+            "Lectures that are queued, transcribing, ready or failed, over all replicas.",
+            ["status"],
+            registry=registry,
+        )
+        self.oldest_unfinished = Gauge(
+            "viva_lecture_oldest_unfinished_seconds",
+            "For how long nothing was transcribed of the unfinished lecture that stands longest, over all replicas; "
+            "0 when none is unfinished.",
+            registry=registry,
+        )
         self.queued_audio = Gauge(
             "viva_queued_audio_seconds",
             "Seconds of recordings that still have no transcript, over all replicas.",
             registry=registry,
         )
 
-    def show_queue(self, waiting: list[Lecture]) -> None:
-        """Set the gauges from the lectures that are not finished."""
+    def show(self, waiting: list[Lecture], total: int, failed: int) -> None:
+        """Set the gauges from the lectures that are not finished, and the numbers of all and of those that failed."""
+        counts = Counts(lecture.status for lecture in waiting)
         for status in ("queued", "transcribing"):
-            self.unfinished.labels(status).set(sum(lecture.status == status for lecture in waiting))
+            self.unfinished.labels(status).set(counts[status])
+            self.by_status.labels(status).set(counts[status])
+        self.by_status.labels("failed").set(failed)
+        self.by_status.labels("ready").set(max(0, total - failed - counts["queued"] - counts["transcribing"]))
+        now = time.time()
+        self.oldest_unfinished.set(max((max(0.0, now - lecture.stands_since) for lecture in waiting), default=0.0))
         self.queued_audio.set(sum(lecture.duration_s - lecture.transcribed_s for lecture in waiting))

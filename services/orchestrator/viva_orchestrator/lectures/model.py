@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from viva.passages import Segment
@@ -34,6 +34,12 @@ class Lecture:
     error_code: str | None = None
     has_speech: bool | None = None  # whether a word was heard in it; None while none was and more may come
     sha256: str | None = None  # of the recording as it came, hexadecimal; None for one uploaded before it was kept
+    moved_at: float | None = field(default=None, compare=False)  # Unix time: queued, or its last piece transcribed
+
+    @property
+    def stands_since(self) -> float:
+        """Since when nothing of it was transcribed, as Unix time."""
+        return self.created_at if self.moved_at is None else self.moved_at
 
     @property
     def progress(self) -> float:

@@ -1,19 +1,22 @@
 """Lectures in Redis: the record of each, its transcript as it grows, and the list of all.
 
     viva:lecture:{id}             hash: title, created_at, duration_s, status, transcribed_s, error, error_code,
-                                  has_speech, sha256; while it is transcribed also owner and attempts (jobs.py). status
-                                  "deleted" is a tombstone
+                                  has_speech, sha256, moved_at; while it is transcribed also owner and attempts
+                                  (jobs.py). status "deleted" is a tombstone
     viva:lecture:{id}:pieces      hash: number of the piece -> its segments, until the lecture is ready
     viva:lecture:{id}:cuts        list: the sample at which each piece ends
     viva:lecture:{id}:transcript  string: the segments of a ready lecture, a cache of the object store
     viva:lectures                 sorted set of ids; they sort by time
     viva:recording:{sha256}       the same, of the lectures with this recording
+    viva:lectures:failed          set of the ids of those that could not be transcribed
     viva:lectures:complete        set once the list holds all that the object store does
 
 Any of it may be lost: the object store has what is needed to make it again (lectures.py).
 """
 
 from __future__ import annotations
+
+import time
 
 import redis.asyncio as redis
 
@@ -25,6 +28,7 @@ from viva_orchestrator.state import redis_call
 
 RECORD = "viva:lecture:"
 LIST = "viva:lectures"
+FAILED = "viva:lectures:failed"
 LIST_COMPLETE = "viva:lectures:complete"
 QUEUE = "viva:transcriptions"
 
@@ -146,6 +150,7 @@ class Records:
             pipe.expire(record_key(lecture_id), TOMBSTONE_S)
             pipe.zrem(LIST, lecture_id)
             pipe.zrem(QUEUE, lecture_id)
+            pipe.srem(FAILED, lecture_id)
             await pipe.execute()
 
     async def is_buried(self, lecture_id: str) -> bool:
@@ -169,6 +174,13 @@ class Records:
             ids = [item.decode() for item in await self._client.zrange(QUEUE, 0, -1)]
         return [lecture for lecture in await self.get_many(ids) if lecture is not None]
 
+    async def counts(self) -> tuple[int, int]:
+        """How many lectures there are, and how many of them failed."""
+        async with redis_call(), self._client.pipeline(transaction=False) as pipe:
+            pipe.zcard(LIST)
+            pipe.scard(FAILED)
+            return tuple(await pipe.execute())
+
 
 def _fields(lecture: Lecture) -> dict[str, str]:
     return {
@@ -181,6 +193,7 @@ def _fields(lecture: Lecture) -> dict[str, str]:
         "error_code": lecture.error_code or "",
         "has_speech": _FLAGS[lecture.has_speech],
         "sha256": lecture.sha256 or "",
+        "moved_at": repr(time.time()),
     }
 
 
@@ -201,6 +214,7 @@ def _lecture(lecture_id: str, fields: dict[bytes, bytes]) -> Lecture | None:
         error_code=fields.get(b"error_code", b"").decode() or None,
         has_speech={b"1": True, b"0": False}.get(fields.get(b"has_speech", b"")),
         sha256=fields.get(b"sha256", b"").decode() or None,
+        moved_at=float(fields[b"moved_at"]) if fields.get(b"moved_at") else None,
     )
 
 

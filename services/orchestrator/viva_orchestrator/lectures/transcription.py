@@ -179,7 +179,7 @@ class Transcription:
     async def _keep(self, piece: Piece, segments: list[Segment]) -> None:
         self._done.add(piece.number)
         lecture_id = self._lecture.lecture_id
-        progress = ("transcribed_s", repr(self._transcribed_s()), "attempts", "0")
+        progress = ("transcribed_s", repr(self._transcribed_s()), "attempts", "0", "moved_at", repr(time.time()))
         await self._write(
             ("HSET", pieces_key(lecture_id), str(piece.number), dump_segments(segments).decode()),
             ("HSET", record_key(lecture_id), *progress, *(("has_speech", "1") if segments else ())),

@@ -13,7 +13,7 @@ from viva.errors import StageUnavailable, VivaError
 from viva_orchestrator.lectures.cancelling import cancel_all
 from viva_orchestrator.lectures.jobs import Jobs, Lease, LeaseLost
 from viva_orchestrator.lectures.model import Lecture
-from viva_orchestrator.lectures.records import QUEUE, record_key
+from viva_orchestrator.lectures.records import FAILED, QUEUE, record_key
 from viva_orchestrator.lectures.transcription import Tools, Transcription
 
 # How often an idle worker looks for work of other replicas; its own replica wakes it at once.
@@ -128,6 +128,7 @@ class Workers:
         commands = (
             ("HSET", record, "status", "failed", "error", sentence, "error_code", error.code),
             ("ZREM", QUEUE, lease.lecture_id),
+            ("SADD", FAILED, lease.lecture_id),
         )
         try:
             await lease.write(*commands, ("HDEL", record, "owner", "attempts"))

@@ -53,8 +53,9 @@ class Connection:
         self._dialogue = await arrival.dialogue(self._parts, self._out, idle=self._leave_if_told)
         code: int | None = None
         try:
-            self._out.put([out.session_created(self._dialogue.session()), *arrival.missed()])
-            code = await self._follow()
+            with self._parts.turns.activity.connected(self._dialogue.session_id):
+                self._out.put([out.session_created(self._dialogue.session()), *arrival.missed()])
+                code = await self._follow()
         finally:
             self._out.close()
             if self._hurry is not None:

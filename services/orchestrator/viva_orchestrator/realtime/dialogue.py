@@ -71,6 +71,7 @@ class Dialogue:
             conversation,
             self._keeper,
             outgoing,
+            parts.metrics,
             most_s=parts.settings.turn_deadline_s,
             idle=idle,
         )
@@ -88,6 +89,11 @@ class Dialogue:
             idle=idle,
         )
         self._background: set[asyncio.Task[None]] = set()
+
+    @property
+    def session_id(self) -> str:
+        """The session of the conversation."""
+        return self._session.session_id
 
     @property
     def active(self) -> bool:

@@ -141,6 +141,11 @@ class Listener:
         return self._ear.failure if self._detection is not None else None
 
     @property
+    def received_ms(self) -> float:
+        """How much audio was appended since the connection began."""
+        return self._ms(self._audio.end)
+
+    @property
     def buffered_ms(self) -> float:
         """How much audio `take` would give."""
         if self._turn is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from viva.errors import InvalidRequest, VivaError
 from viva_orchestrator.metrics import RealtimeMetrics
 from viva_orchestrator.realtime import server_events as out
@@ -33,6 +35,7 @@ class Speech:
         self._outage: str | None = None
         self._item_id: str | None = None
         self._told = ""  # of its words
+        self._noticed = 0.0  # when it began, until its first words are told
 
     async def configure(self, wanted: Configuration) -> None:
         """How audio comes, and how turns are found. Raises InvalidRequest for a format that is not taken."""
@@ -54,7 +57,9 @@ class Speech:
 
         An outage is counted. What somebody was saying when it began has no words for now.
         """
+        before_ms = self._listener.received_ms
         await self._listener.append(audio)
+        self._metrics.audio_in.inc((self._listener.received_ms - before_ms) / 1000)
         if self._code == self._outage:
             return False
         self._outage = self._code
@@ -66,7 +71,7 @@ class Speech:
 
     def started(self, heard: SpeechStarted) -> None:
         """Somebody begins to speak."""
-        self._item_id, self._told = new_item_id(), ""
+        self._item_id, self._told, self._noticed = new_item_id(), "", time.monotonic()
         self._out.put([out.speech_started(self._item_id, heard.start_ms)])
 
     def said(self, heard: Partial) -> None:
@@ -74,6 +79,9 @@ class Speech:
         self._item_id = self._item_id or new_item_id()
         delta, self._told = heard.text[len(self._told) :], heard.text
         if delta:
+            if self._noticed:
+                self._metrics.first_partial.observe(time.monotonic() - self._noticed)
+                self._noticed = 0.0
             self._out.put([out.transcription_delta(self._item_id, delta)])
 
     def stopped(self, heard: SpeechStopped, *, told: bool) -> bool:
@@ -102,6 +110,7 @@ class Speech:
 
     def _commit(self, told: bool) -> bool:
         item_id, self._item_id, self._told = self._item_id or new_item_id(), None, ""
+        self._noticed = 0.0
         seconds = self._listener.buffered_ms / 1000
         if (wav := self._listener.take()) is None:
             return False

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from viva.errors import Conflict, InvalidRequest, StageUnavailable, VivaError
+from viva_orchestrator.metrics import RealtimeMetrics
 from viva_orchestrator.realtime import server_events as out
 from viva_orchestrator.realtime.conversation import Conversation
 from viva_orchestrator.realtime.items import Item
@@ -35,6 +36,7 @@ class Transcribing:
         conversation: Conversation,
         keeper: Keeper,
         outgoing: Outgoing,
+        metrics: RealtimeMetrics,
         *,
         most_s: float,
         idle: Callable[[], None],
@@ -43,6 +45,7 @@ class Transcribing:
         self._conversation = conversation
         self._keeper = keeper
         self._outgoing = outgoing
+        self._metrics = metrics
         self._most_s = most_s
         self._idle = idle
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -95,8 +98,10 @@ class Transcribing:
         task.add_done_callback(lambda task: self._ended(item, task))
 
     async def _transcribe(self, item: Item, wav: bytes, seconds: float, told: bool) -> str:
+        committed = time.monotonic()
         try:
             words = await self._in_turn(wav)
+            self._metrics.final_transcript.observe(time.monotonic() - committed)
         except VivaError as error:
             self._not_heard(item, error, told)
             raise

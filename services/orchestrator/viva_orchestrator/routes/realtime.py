@@ -48,6 +48,7 @@ def _refusal(websocket: WebSocket, parts: RealtimeParts) -> VivaError | None:
     if not _is_ours(websocket, parts.settings.realtime_origins):
         return ForeignOrigin("Pages of this origin may not connect: see VIVA_REALTIME_ORIGINS.")
     if parts.metrics.open_now >= parts.settings.realtime_max_connections:
+        parts.metrics.shed.inc()
         return Overloaded("Too many conversations are open right now; connect again in a moment.")
     return None
 
