@@ -1,0 +1,92 @@
+"""One question and what became of it, as its caller saw it."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from loadtest.playback import Arrival, play
+from loadtest.speech import Speech
+
+SHED = (429, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is to be asked."""
+
+    text: str
+    speech: Speech | None
+    """None: the question is typed."""
+    lecture_id: str
+    audio_format: str = "pcm"
+    interrupt_after_s: float | None = None
+    patience_s: float = 30.0
+
+
+@dataclass(slots=True)
+class Turn:
+    """What one question came to; its row in turns.jsonl. Moments in seconds of the caller's clock."""
+
+    asked_s: float
+    """When the person had said it, or typed it."""
+    outcome: str = "unfinished"
+    """done, shed, interrupted, or the code of what went wrong."""
+    ended_s: float = 0.0
+    arrivals: list[Arrival] = field(default_factory=list)
+    receipt: dict[str, Any] = field(default_factory=dict)
+    degraded: str | None = None
+    session_id: str | None = None
+    retry_after_s: float | None = None
+    audio_format: str = "pcm"
+    plays_until_s: float | None = None
+
+    def end(self, outcome: str, at_s: float) -> "Turn":
+        """Notes how it ended, and when."""
+        self.outcome, self.ended_s = outcome, at_s
+        return self
+
+    def done(self, done: dict[str, Any], at_s: float) -> "Turn":
+        """Notes what `done` says: it has the fields of the event of that name."""
+        self.receipt, self.degraded = done.get("receipt") or {}, done.get("degraded")
+        return self.end("done", at_s)
+
+    def failed(self, status: int | None, code: str, at_s: float, retry_after: str | None = None) -> "Turn":
+        """Notes an error; one for lack of room is a shed."""
+        if retry_after is not None:
+            self.retry_after_s = float(retry_after)
+        return self.end("shed" if status in SHED and "overloaded" in code else code, at_s)
+
+    def figures(self) -> dict[str, Any]:
+        """The row, in milliseconds since the question had been asked."""
+        heard = play(self.arrivals, self.audio_format)
+        self.plays_until_s = heard.ends_s
+        return {
+            "outcome": self.outcome,
+            "first_audible_ms": self._ms(heard.first_audible_s),
+            "first_audio_ms": self._ms(heard.first_audio_s),
+            "ended_ms": self._ms(self.ended_s),
+            "gaps_ms": [round(gap * 1000, 1) for gap in heard.gaps_s],
+            "degraded": self.degraded,
+            "retry_after_s": self.retry_after_s,
+            "receipt": self.receipt,
+        }
+
+    def _ms(self, at_s: float | None) -> float | None:
+        return None if at_s is None else round((at_s - self.asked_s) * 1000, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who asked, and when."""
+
+    at_s: float
+    """Since the run began."""
+    caller: int
+    transport: str
+    lecture: int
+    follow_up: bool
+    spoken: bool
+    step: int
+
+    def row(self, turn: Turn) -> dict[str, Any]:
+        """The line of turns.jsonl."""
+        return {**asdict(self), "at_s": round(self.at_s, 3), **turn.figures()}
