@@ -15,3 +15,4 @@
     - {source_labels: [__meta_kubernetes_namespace], target_label: namespace}
     - {source_labels: [__meta_kubernetes_pod_name], target_label: pod}
     - {source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_component], target_label: component}
+    - {source_labels: [__meta_kubernetes_pod_label_app_kubernetes_io_instance], target_label: release}
