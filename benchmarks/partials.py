@@ -4,11 +4,15 @@
 
 People ask questions at the speed of speech over the asr service's stream, in frames of 100 ms as microphones send them,
 and each has the turn that the service finds transcribed over HTTP, as the orchestrator does. The same is done once more
-with partials off: what differs in the time of the final text is their price.
+with partials off: what differs in the time of the final text is their price. The time to the first partial counts from
+the first sound of the question, which falls anywhere into a frame. A word is wrong that the final text does not have in
+the same place.
 """
 
 import argparse
+import array
 import asyncio
+import itertools
 import json
 import os
 import random
@@ -31,11 +35,12 @@ from viva.samples import SAMPLE_RATE_HZ, VOICES, render
 FRAME_S = 0.1
 SILENCE_S = 1.5  # after each question; a turn ends after 0.5
 LONGEST_S = 30.0
+SILENT_BELOW = 60  # of 32,767: flite's silence is softer, its softest consonants are over 100
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A spoken question, and where in it the first sound is."""
+    """A spoken question, and where in it the first sound is; before that it is silent."""
 
     pcm: bytes
     speech_at_s: float
@@ -50,6 +55,10 @@ class Seen:
     utterances: int = 0
     first_partial_ms: list[float] = field(default_factory=list)
     texts: int = 0
+    first_words: int = 0
+    wrong_first_words: int = 0
+    words: int = 0
+    wrong_words: int = 0
     final_ms: list[float] = field(default_factory=list)
     failed: int = 0
     cpu_share: float = 0.0  # of one core, of the service and its children
@@ -58,13 +67,30 @@ class Seen:
 
     def row(self) -> str:
         """One line of the table."""
-        heard = f"{len(self.first_partial_ms)} of {self.utterances}" if self.partials else ""
-        per_utterance = f"{self.texts / self.utterances:.1f}" if self.partials and self.utterances else ""
+        heard = per_utterance = wrong = ""
+        if self.partials:
+            heard = f"{len(self.first_partial_ms)} of {self.utterances}"
+            per_utterance = f"{self.texts / max(1, self.utterances):.1f}"
+            wrong = f"{self.wrong_first_words} of {self.first_words}, {self.wrong_words} of {self.words}"
         return (
             f"| {self.streams} | {'on' if self.partials else 'off'} | {heard} | {_cuts(self.first_partial_ms)} | "
-            f"{per_utterance} | {_cuts(self.final_ms)} | {self.cpu_share:.2f} | {self.own_cpu_share:.2f} | "
-            f"{self.others_share:.0%} | {self.failed} |"
+            f"{_longest(self.first_partial_ms)} | {per_utterance} | {wrong} | {_cuts(self.final_ms)} | "
+            f"{self.cpu_share:.2f} | {self.own_cpu_share:.2f} | {self.others_share:.0%} | {self.failed} |"
         )
+
+
+def _longest(values: list[float]) -> str:
+    return f"{max(values):.0f} ms" if values else ""
+
+
+def _wrong(given: str, final: str) -> int:
+    """How many of the words given out the final text does not have in the same place."""
+    pairs = itertools.zip_longest(_plain_words(given), _plain_words(final)[: len(given.split())])
+    return sum(word != other for word, other in pairs)
+
+
+def _plain_words(text: str) -> list[str]:
+    return [word.strip(".,;:!?").lower() for word in text.split()]
 
 
 def _cuts(values: list[float]) -> str:
@@ -83,10 +109,16 @@ def questions(count: int) -> list[Asked]:
     with tempfile.TemporaryDirectory(prefix="viva-bench-") as folder:
         path = Path(folder) / "question.wav"
         for number, text in enumerate(texts):
-            rendering = render(text, path, voice=VOICES[number % len(VOICES)])
+            render(text, path, voice=VOICES[number % len(VOICES)])
             with wave.open(str(path)) as file:
-                asked.append(Asked(file.readframes(file.getnframes()), rendering.lines[0].start))
+                pcm = file.readframes(file.getnframes())
+            asked.append(Asked(pcm, _first_sound(pcm) / SAMPLE_RATE_HZ))
     return asked
+
+
+def _first_sound(pcm: bytes) -> int:
+    """The first sample that is more than silence."""
+    return next(at for at, value in enumerate(array.array("h", pcm)) if abs(value) >= SILENT_BELOW)
 
 
 class Speaker:
@@ -98,7 +130,7 @@ class Speaker:
         self._asked = asked
         self._seen = seen
         self._began = 0.0
-        self._heard_first = True
+        self._given: list[str] = []
         self._turn_over = asyncio.Event()
 
     async def speak(self, until: float) -> None:
@@ -107,13 +139,17 @@ class Speaker:
             await socket.send_json({"type": "start", "rate_hz": SAMPLE_RATE_HZ, "turn_detection": {}})
             listening = asyncio.create_task(self._listen(socket))
             await self._send(socket, bytes(2 * round(random.uniform(0.5, 3) * SAMPLE_RATE_HZ)))
+            left: list[Asked] = []
             while time.monotonic() < until:
-                asked = random.choice(self._asked)
+                if not left:
+                    left = random.sample(self._asked, len(self._asked))  # none twice before each was asked
+                asked = left.pop()
                 self._seen.utterances += 1
-                self._heard_first = False
+                self._given = []
                 self._turn_over.clear()
-                self._began = time.monotonic() + asked.speech_at_s
-                await self._send(socket, asked.pcm)
+                before = round(random.uniform(0, FRAME_S) * SAMPLE_RATE_HZ)  # where in a frame it begins is chance
+                self._began = time.monotonic() + before / SAMPLE_RATE_HZ + asked.speech_at_s
+                await self._send(socket, bytes(2 * before) + asked.pcm)
                 await self._send(socket, bytes(2 * round(SILENCE_S * SAMPLE_RATE_HZ)))
                 await self._final(asked.pcm)
             listening.cancel()
@@ -135,8 +171,8 @@ class Speaker:
                 self._turn_over.set()
             elif heard["type"] == "partial":
                 self._seen.texts += 1
-                if not self._heard_first:
-                    self._heard_first = True
+                self._given.append(heard["text"])
+                if len(self._given) == 1:
                     self._seen.first_partial_ms.append((time.monotonic() - self._began) * 1000)
 
     async def _final(self, pcm: bytes) -> None:
@@ -150,11 +186,17 @@ class Speaker:
                 url = f"{self._url}/v1/audio/transcriptions"
                 async with self._session.post(url, data=form, headers=headers) as answer:
                     answer.raise_for_status()
-                    await answer.read()
+                    final = (await answer.json())["text"]
         except (TimeoutError, aiohttp.ClientError):
             self._seen.failed += 1
             return
         self._seen.final_ms.append((time.monotonic() - began) * 1000)
+        if self._given:
+            first, last = self._given[0], self._given[-1]
+            self._seen.first_words += len(first.split())
+            self._seen.wrong_first_words += _wrong(first, final)
+            self._seen.words += len(last.split())
+            self._seen.wrong_words += _wrong(last, final)
 
 
 async def measure(service: AsrService, streams: int, seconds: float, asked: list[Asked], seen: Seen) -> None:
@@ -182,9 +224,10 @@ def main() -> None:
     machine = this_machine()
     print(f"{machine}; {options.engine}\n")
     asked = questions(40)
-    print("| Speakers | Partials | heard any | first partial p50 / p95 | texts each | final text p50 / p95 | ", end="")
+    print("| Speakers | Partials | heard any | first partial p50 / p95 | longest | texts each | ", end="")
+    print("wrong: first words, all | final text p50 / p95 | ", end="")
     print("service's CPU | generator's CPU | others' share | errors |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    print("|---" * 12 + "|")
     found = []
     for streams in options.streams:
         for partials in ("on", "off"):

@@ -17,15 +17,16 @@ from viva_asr.streaming.ending import Ending, ending_of
 from viva_asr.streaming.sound import Sound
 from viva_asr.transcript import Hypothesis
 
-_FIRST_S = 0.2
-"""The first attempt has this much speech: a short word. In less, recognisers hear anything."""
+_FIRST_S = 0.12
+"""The first attempt has this much speech. In less, recognisers hear anything."""
 _LEAST_S = 0.2
 """As much speech is new in the next."""
-_EAGER_S, _EAGER_ATTEMPTS = 0.1, 8
-"""Or this much, until the first word is agreed on, but not for ever."""
+_EAGER_S, _EAGER_ATTEMPTS = 0.06, 10
+"""Or this much, until there is a first word, but not for ever: any two windows of the detector, so each piece of
+100 ms that a microphone sends has an attempt, if the one before is over."""
 _MOST_S = 2.0
-_SHARE, _EAGER_SHARE = 0.25, 0.75
-"""Of the time, at most, an utterance is being recognised; a slow or busy engine is asked less often."""
+_SHARE = 0.25
+"""Of the time, at most, an utterance that has words is being recognised; a slow or busy engine is asked less often."""
 _PAUSE_S = 0.2
 """A pause of this length is worth an attempt: how the sentence ends decides when the turn does."""
 _MOST_WAITING = 3
@@ -66,6 +67,7 @@ class Partials:
         self._heard = ""
         self._attempts = 0
         self._confirmed = False
+        self._rest_until_s = 0.0  # the engine failed, and is left alone up to here
         self._began_s: float | None = None  # where its first speech begins
         self._silent = True  # nothing of it was given out yet
 
@@ -91,7 +93,7 @@ class Partials:
         """Begin an attempt when one is worth it, none is under way, and a worker can be spared."""
         if self._task is not None and not self._task.done():
             return
-        if len(self._waiting) > _MOST_WAITING:
+        if len(self._waiting) > _MOST_WAITING or sound.heard_s < self._rest_until_s:
             return
         finished = bool(self._waiting)
         speech = self._waiting[0] if finished else sound.unfinished
@@ -124,9 +126,9 @@ class Partials:
 
     @property
     def _interval_s(self) -> float:
-        eager = self._silent and self._attempts < _EAGER_ATTEMPTS
-        least_s, share = (_EAGER_S, _EAGER_SHARE) if eager else (_LEAST_S, _SHARE)
-        return min(max(self._took_s / share, least_s), _MOST_S)
+        if self._silent and self._attempts < _EAGER_ATTEMPTS:
+            return _EAGER_S
+        return min(max(self._took_s / _SHARE, _LEAST_S), _MOST_S)
 
     async def _attempt(
         self, result: "asyncio.Future[Hypothesis]", speech: Speech, sound: Sound, voiced_s: float | None
@@ -143,13 +145,15 @@ class Partials:
         except VivaError as error:
             self._metrics.partials.labels("failed").inc()
             structlog.get_logger().warning("partial failed", code=error.code, reason=error.message)
-            self._took_s = _MOST_S * _SHARE  # asked less often for a while
+            self._rest_until_s = sound.heard_s + _MOST_S
             return
         self._took_s = time.monotonic() - began
         self._attempts += 1
         self._note(" ".join(segment.text for segment in hypothesis.segments), speech, voiced_s)
         words = " ".join([*self._fixed, self._heard]).strip()
-        grown = self._agreement.feed(words, settled=self._confirmed)
+        heard_to_s = speech.end_s if voiced_s is None else voiced_s
+        spoken_s = heard_to_s - self._began_s - sound.pad_s
+        grown = self._agreement.feed(words, spoken_s=spoken_s, settled=self._confirmed)
         self._metrics.partials.labels("given" if grown else "same").inc()
         if voiced_s is not None:
             self._judge(ending_of(words, self.language), voiced_s)
