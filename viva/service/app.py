@@ -15,6 +15,7 @@ from viva.service.docs import install_docs
 from viva.service.errors import install_error_handlers
 from viva.service.metrics import ServiceMetrics
 from viva.service.requests import RequestMiddleware
+from viva.service.tracing import NO_TRACER, Tracer
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 # Returns why the service is not ready, or None when it is.
@@ -28,6 +29,7 @@ def service_app(
     metrics: ServiceMetrics,
     lifespan: Lifespan,
     ready: ReadyCheck,
+    tracer: Tracer = NO_TRACER,
 ) -> DirectApp:
     """An app with ids, logs, metrics, errors, /docs, /healthz, /readyz and /metrics; the service adds its routes.
 
@@ -37,17 +39,18 @@ def service_app(
     """
     app = DirectApp(
         metrics=metrics,
+        tracer=tracer,
         title=title,
         description=description,
         version=viva.__version__,
-        lifespan=_told(lifespan),
+        lifespan=_traced(tracer, metrics, _told(lifespan)),
         openapi_url=None,  # install_docs has it, and the page that works without the internet
     )
     install_docs(app)
     app.state.metrics = metrics
     app.state.stopping = asyncio.Event()
     install_error_handlers(app)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
+    app.add_middleware(RequestMiddleware, metrics=metrics, tracer=tracer)
 
     @app.get("/healthz", tags=["health"], summary="Alive: the process answers")
     async def healthz() -> dict[str, str]:
@@ -71,6 +74,19 @@ def service_app(
         return Response(body, headers={"Content-Type": content_type})
 
     return app
+
+
+def _traced(tracer: Tracer, metrics: ServiceMetrics, lifespan: Lifespan) -> Lifespan:
+    @asynccontextmanager
+    async def wrapped(app: FastAPI) -> AsyncIterator[None]:
+        tracer.start(metrics)
+        try:
+            async with lifespan(app):
+                yield
+        finally:
+            await tracer.close()
+
+    return wrapped
 
 
 def _told(lifespan: Lifespan) -> Lifespan:

@@ -15,15 +15,16 @@ from starlette.types import Message, Receive, Scope, Send
 from viva.service.errors import EXPECTED, response_to
 from viva.service.metrics import ServiceMetrics
 from viva.service.requests import RequestMiddleware
+from viva.service.tracing import NO_TRACER, Tracer
 
 
 class DirectApp(FastAPI):
     """A FastAPI app, some of whose endpoints are called without it."""
 
-    def __init__(self, *, metrics: ServiceMetrics, **options: Any) -> None:
+    def __init__(self, *, metrics: ServiceMetrics, tracer: Tracer = NO_TRACER, **options: Any) -> None:
         super().__init__(**options)
         self._direct: dict[tuple[str, str], Any] = {}
-        self._call_directly = RequestMiddleware(_call_endpoint, metrics)
+        self._call_directly = RequestMiddleware(_call_endpoint, metrics, tracer)
 
     def include_direct(self, router: APIRouter) -> None:
         """Includes a router whose endpoints take a `Request` alone; raises ValueError for one that takes more.

@@ -6,6 +6,7 @@ import sys
 import structlog
 
 from viva.service.settings import ServiceSettings
+from viva.service.tracing import current_span
 
 
 def configure_logging(service: str, settings: ServiceSettings) -> None:
@@ -13,6 +14,7 @@ def configure_logging(service: str, settings: ServiceSettings) -> None:
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     shared = [
         structlog.contextvars.merge_contextvars,
+        _trace_ids,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _service_name(service),
@@ -46,6 +48,13 @@ def configure_logging(service: str, settings: ServiceSettings) -> None:
     logging.getLogger("uvicorn.error").addFilter(_not_a_websocket)
     for noisy in ("asyncio", "httpx", "aiohttp.access", "bm25s", "faster_whisper"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _trace_ids(_logger, _method, event: dict) -> dict:
+    """Where a line belongs to a trace that is sent somewhere, its ids."""
+    if (ids := current_span().ids) is not None:
+        event["trace_id"], event["span_id"] = ids
+    return event
 
 
 def _service_name(service: str):

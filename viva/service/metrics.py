@@ -6,15 +6,28 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from viva.service.tracing import NO_TRACER, Tracer, current_span
+
 # Seconds that matter to a voice: from a cache hit to a turn that nobody waits for any more.
 VOICE_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0, 13.0, 30.0)
+
+
+class ExemplarHistogram(Histogram):
+    """A histogram that notes with each value which span it was observed in, so that a dashboard leads to its trace."""
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        """Observes a value, in seconds."""
+        if exemplar is None and (ids := current_span().ids) is not None:
+            exemplar = {"trace_id": ids[0], "span_id": ids[1]}
+        super().observe(amount, exemplar)
 
 
 class ServiceMetrics:
     """The registry and the HTTP metrics that all services have. Services add their own on `registry`."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracer: Tracer = NO_TRACER) -> None:
         disable_created_metrics()
+        self._histogram = ExemplarHistogram if tracer.enabled else Histogram
         self.registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
@@ -48,7 +61,7 @@ class ServiceMetrics:
         self, name: str, text: str, labels: tuple[str, ...] = (), buckets: tuple[float, ...] = VOICE_BUCKETS
     ) -> Histogram:
         """A histogram of seconds on this registry; its name ends in _seconds."""
-        return Histogram(name, text, labels, buckets=buckets, registry=self.registry)
+        return self._histogram(name, text, labels, buckets=buckets, registry=self.registry)
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The exposition page and its content type: OpenMetrics, which has exemplars, for who accepts it."""

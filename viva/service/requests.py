@@ -9,6 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from viva.service.metrics import ServiceMetrics
+from viva.service.tracing import NO_TRACER, Span, Tracer
 
 _VALID_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 _QUIET_ROUTES = {"/healthz", "/readyz", "/metrics"}
@@ -22,9 +23,10 @@ def current_request_id() -> str | None:
 class RequestMiddleware:
     """Takes X-Request-ID from the caller or makes one, and gives it back on the response."""
 
-    def __init__(self, app: ASGIApp, metrics: ServiceMetrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: ServiceMetrics, tracer: Tracer = NO_TRACER) -> None:
         self._app = app
         self._metrics = metrics
+        self._tracer = tracer
         self._log = structlog.get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,13 +49,16 @@ class RequestMiddleware:
                 }
             return send(message)
 
-        try:
-            await self._app(scope, receive, send_with_id)
-        finally:
-            self._record(scope, status or 499, time.monotonic() - started)
+        with self._tracer.request(scope) as span:
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                self._record(scope, status or 499, time.monotonic() - started, span)
 
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+    def _record(self, scope: Scope, status: int, seconds: float, span: Span) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
+        span.rename(f"{scope['method']} {route}")
+        span.set(status=status, request_id=current_request_id())
         self._metrics.requests.labels(route, _known_method(scope["method"]), str(status)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         log = self._log.debug if route in _QUIET_ROUTES else self._log.info

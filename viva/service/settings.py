@@ -60,6 +60,20 @@ class ServiceSettings(BaseSettings):
         description="Seconds between pings on a WebSocket, and for which an answer to one is waited",
     )
 
+    otlp_endpoint: str = Field(
+        "",
+        validation_alias="VIVA_OTLP_ENDPOINT",
+        pattern=r"^(https?://\S+)?$",
+        description="Where traces are sent: base URL of an OpenTelemetry collector (OTLP over HTTP), such as "
+        "http://collector:4318; empty: nowhere",
+    )
+    otel_exporter_otlp_endpoint: str = Field(
+        "",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        description="The same by OpenTelemetry's own name; its other variables (OTEL_TRACES_SAMPLER, "
+        "OTEL_EXPORTER_OTLP_HEADERS, ...) hold, too",
+    )
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_sources: object

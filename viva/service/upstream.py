@@ -21,6 +21,7 @@ from viva.errors import (
     VivaError,
 )
 from viva.service.requests import current_request_id
+from viva.service.tracing import trace_headers
 
 _MAX_ERROR_BODY = 64 * 1024
 
@@ -165,7 +166,7 @@ class Upstream:
         return StageUnavailable(self.stage, message)
 
     def _headers(self) -> dict[str, str]:
-        headers = {}
+        headers = trace_headers()
         if request_id := current_request_id():
             headers["X-Request-ID"] = request_id
         if self._api_key:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
+from viva.service.tracing import tracer_of
 from viva_asr.engine import choose, make_engine
 from viva_asr.metrics import AsrMetrics
 from viva_asr.recogniser import Recogniser
@@ -19,9 +20,12 @@ _DESCRIPTION = "OpenAI's transcription API; speech is cut out of a recording and
 
 def create_app(settings: AsrSettings) -> FastAPI:
     """Return the app, which loads its engine in its lifespan. Raises EngineUnavailable when there is no such one."""
-    metrics = ServiceMetrics()
+    tracer = tracer_of("viva-asr", settings)
+    metrics = ServiceMetrics(tracer)
     choice = choose(settings)
-    app = service_app("Viva asr", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready)
+    app = service_app(
+        "Viva asr", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer
+    )
     app.state.recogniser = Recogniser(settings, make_engine(settings, choice), choice, AsrMetrics(metrics))
     app.include_direct(transcriptions)
     app.include_router(router)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from viva.errors import InvalidRequest, VivaError
 from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
 from viva.service.requests import current_request_id
+from viva.service.tracing import current_span
 from viva_asr.form import TranscriptionForm
 from viva_asr.formats import EventWriter, render
 from viva_asr.metrics import kind_of
@@ -77,6 +78,7 @@ async def create_transcription(request: Request) -> Response:
             started = time.monotonic()
             work = recogniser.transcribe(upload.recording, upload.form.options, priority)
             running: Running = await unless_client_leaves(request, stack.enter_async_context(work))
+            current_span().set(audio_s=running.duration_s, kind=kind_of(running.interactive))
             if upload.form.stream:
                 first = await unless_client_leaves(request, anext(running.segments, None))
                 events = _events(recogniser, running, first, upload.form, started)

@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from viva.service.admission import Admission
 from viva.service.app import service_app
 from viva.service.metrics import ServiceMetrics
+from viva.service.tracing import tracer_of
 from viva_llm.metrics import LLMMetrics
 from viva_llm.policy_watch import PolicyWatch, first_policy
 from viva_llm.replica_metrics import ReplicaMetrics
@@ -22,12 +23,15 @@ _DESCRIPTION = "OpenAI's API in front of model servers: names for routes, sticky
 
 def create_app(settings: LLMSettings) -> FastAPI:
     """The app, which opens its backends in its lifespan. Raises EngineUnavailable when one cannot be loaded."""
-    metrics = ServiceMetrics()
+    tracer = tracer_of("viva-llm", settings)
+    metrics = ServiceMetrics(tracer)
     llm_metrics = LLMMetrics(metrics)
     policy, why = first_policy(settings)
     router = Router(policy, settings)
     metrics.registry.register(ReplicaMetrics(router))
-    app = service_app("Viva llm", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready)
+    app = service_app(
+        "Viva llm", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer
+    )
     app.state.llm = LLMService(
         settings=settings,
         router=router,

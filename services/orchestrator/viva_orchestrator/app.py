@@ -11,6 +11,7 @@ from viva.audio import Decoder
 from viva.service.app import service_app
 from viva.service.body import JSONLimit
 from viva.service.metrics import ServiceMetrics
+from viva.service.tracing import tracer_of
 from viva.service.upstream import client_session
 from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.context.warming import Warmer
@@ -42,7 +43,9 @@ Errors are JSON: `{"error": {"code", "message", "type", "param", "retryable", "r
 
 def create_app(settings: Settings) -> FastAPI:
     """The app; nothing is opened before its lifespan begins."""
-    metrics = ServiceMetrics()
+    # A turn has a trace of its own, whichever way it is asked for; other requests have none unless they bring it.
+    tracer = tracer_of("viva-orchestrator", settings, continues_only=True)
+    metrics = ServiceMetrics(tracer)
     speech_metrics, context_metrics = SpeechMetrics(metrics), ContextMetrics(metrics)
     turn_metrics, realtime_metrics = TurnMetrics(metrics, speech_metrics), RealtimeMetrics(metrics, speech_metrics)
     redis_seconds = RedisMetrics(metrics)
@@ -60,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.redis, app.state.objects = redis, objects
             app.state.sessions = Sessions(redis, objects, expiry_s=settings.session_expiry_s)
             app.state.lectures = Lectures(
-                redis, objects, app.state.stages.asr, decoder, settings, registry=metrics.registry
+                redis, objects, app.state.stages.asr, decoder, settings, registry=metrics.registry, tracer=tracer
             )
             app.state.idempotency = Idempotency(redis, longest_turn_s=settings.turn_deadline_s)
             planner = Planner(settings, app.state.stages.llm, objects)
@@ -68,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
             app.state.warmer = Warmer(planner, app.state.stages, context_metrics, enabled=settings.context_warm)
             stack.push_async_callback(app.state.warmer.close)
             parts = TurnParts(
-                settings, app.state.stages, app.state.sessions, app.state.lectures, decoder, planner
+                settings, app.state.stages, app.state.sessions, app.state.lectures, decoder, planner, tracer
             )
             app.state.turns = Turns(settings, parts, turn_metrics)
             app.state.realtime = RealtimeParts(
@@ -80,12 +83,13 @@ def create_app(settings: Settings) -> FastAPI:
                 app.state.warmer,
                 Conversations(redis, expiry_s=settings.session_expiry_s),
                 realtime_metrics,
+                tracer,
             )
             await app.state.lectures.start()
             stack.push_async_callback(app.state.lectures.close)
             yield
 
-    app = service_app("Viva", DESCRIPTION, metrics=metrics, lifespan=lifespan, ready=_ready)
+    app = service_app("Viva", DESCRIPTION, metrics=metrics, lifespan=lifespan, ready=_ready, tracer=tracer)
     app.state.settings = settings
     app.add_middleware(JSONLimit, max_bytes=stages.CHAT_BYTES)
     app.include_direct(turns.router)

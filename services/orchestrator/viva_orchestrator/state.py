@@ -13,7 +13,7 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.driver_info import DriverInfo
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
 from viva.errors import StageUnavailable
 from viva.service.metrics import BoundedLabel, ServiceMetrics
@@ -28,7 +28,7 @@ class RedisMetrics:
     def __init__(self, metrics: ServiceMetrics) -> None:
         self._seconds = metrics.histogram(
             "viva_redis_seconds",
-            "Time of one call to Redis, waiting for a connection and a second try included: ok, error, given_up",
+            "Time of one call to Redis, waiting for a connection and a second try included: ok, error, given_up, no_script",
             ("operation", "outcome"),
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
         )
@@ -41,6 +41,9 @@ class RedisMetrics:
         try:
             yield
             outcome = "ok"
+        except NoScriptError:
+            outcome = "no_script"  # a Redis that was just started: the script is sent, and run again
+            raise
         except Exception:
             outcome = "error"
             raise

@@ -26,9 +26,11 @@ from viva import events
 from viva.audio import AudioLimits, Decoder
 from viva.audio.length import audio_seconds
 from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable, VivaError
+from viva.service.tracing import NO_TRACER, NOT_TRACED, Span, Tracer, current_span
 from viva.text import CitationParser, SentenceSplitter, without_marks
 from viva.text.speakable import speakable
 from viva_orchestrator.asking import ask
+from viva_orchestrator.clause_audio import ClauseAudio
 from viva_orchestrator.context.context import Context
 from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.lectures import Lectures
@@ -46,8 +48,8 @@ CLAUSES_WAITING = 32
 # After so many clauses that could not be spoken, with a second try each, the rest of the answer is text.
 VOICE_FAILURES = 2
 
-# A clause and the task that makes its audio, in the order in which they were written; None at the end.
-ClauseQueue = asyncio.Queue[tuple[str, asyncio.Task[bytes | None]] | None]
+# A clause and its audio in the making, in the order in which they were written; None at the end.
+ClauseQueue = asyncio.Queue[tuple[str, ClauseAudio] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,12 @@ class Question:
     """What is asked, typed (`text`) or spoken (`audio`, a file in any format), and how the answer should sound.
 
     Without `session_id` a session is opened. Without `lecture_id` it is about the session's lecture.
-    `audio_format` None means that nothing is spoken. `hearing` is the transcription of spoken words that is already
+    `audio_format` None means that nothing is spoken; with `in_pieces`, for PCM alone, what there is of a clause's audio
+    is sent while the rest is being made, its words with the last piece. `hearing` is the transcription of spoken words that is already
     under way. `history` is what a transport knows of the questions before this one: a turn of the session that is not
     in it comes after it, unless the session's own are not to be recalled (`recalls` false). `begun` is the session of
     `session_id` when it could not be stored yet. What is not to be kept (`keep` false) is in no history afterwards.
+    `trace` is the turn's, where its first part, hearing, is under way already.
     """
 
     text: str | None = None
@@ -67,12 +71,14 @@ class Question:
     lecture_id: str | None = None
     voice: str = "alloy"
     audio_format: events.AudioFormat | None = "mp3"
+    in_pieces: bool = False
     speed: float = 1.0
     hearing: asyncio.Future[str] | None = None
     history: tuple[PastTurn, ...] = ()
     recalls: bool = True
     begun: Session | None = None
     keep: bool = True
+    trace: Span | None = None
     turn_id: str = field(default_factory=lambda: f"turn_{secrets.token_hex(12)}")
 
 
@@ -86,6 +92,7 @@ class TurnParts:
     lectures: Lectures
     decoder: Decoder
     planner: Planner
+    tracer: Tracer = NO_TRACER
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,7 @@ class Turn:
     parts: TurnParts
     question: Question
     say: Callable[[events.Event], Awaitable[None]]
+    trace: Span = NOT_TRACED
     started: float = field(default_factory=time.monotonic)
     degraded: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
@@ -148,7 +156,8 @@ class Turn:
         elif self.question.audio is None:
             return (self.question.text or "").strip()
         else:
-            words = await self.transcribe(self.question.audio)
+            with self.trace.stage("asr"):
+                words = await self.transcribe(self.question.audio)
         self.mark("asr_ms")
         if not words:
             raise InvalidRequest(
@@ -173,6 +182,12 @@ class Turn:
     async def recall(self) -> _Recalled:
         """The session with its last turns, and the lecture as far as it is transcribed. Raises NotFound."""
         started = time.monotonic()
+        with self.trace.stage("recall"):
+            session, transcript, context = await self.look_up()
+        return _Recalled(session, transcript, context, (time.monotonic() - started) * 1000)
+
+    async def look_up(self) -> tuple[Session, Transcript, Context]:
+        """What of session and lecture the model gets."""
         session = await self.recall_session()
         lecture_id = self.question.lecture_id or session.lecture_id
         if lecture_id is None:
@@ -187,8 +202,7 @@ class Turn:
         if transcript.status != "ready":
             self.degraded.append("lecture:partial")
         # What of the lecture the model gets is counted and chosen now, while the question is being heard.
-        context = await self.parts.planner.plan(transcript, self.history(session))
-        return _Recalled(session, transcript, context, (time.monotonic() - started) * 1000)
+        return session, transcript, await self.parts.planner.plan(transcript, self.history(session))
 
     async def recall_session(self) -> Session:
         """The session of the question with its last turns, or a new one."""
@@ -241,12 +255,15 @@ class Turn:
         async def speak(complete: list[str]) -> None:
             for clause in map(without_marks, complete):
                 self.mark("first_sentence_ms")
-                await clauses.put((clause, group.create_task(self.voice(clause))))
+                audio = ClauseAudio()
+                group.create_task(self.voice(clause, audio))
+                await clauses.put((clause, audio))
 
-        async for text in self.read_answer(question, recalled):
-            await show(marks.feed(text))
-            # The splitter sees the marks too: the space that shows a sentence's end may still belong to a mark.
-            await speak(splitter.feed(text))
+        with self.trace.stage("llm"):
+            async for text in self.read_answer(question, recalled):
+                await show(marks.feed(text))
+                # The splitter sees the marks too: the space that shows a sentence's end may still belong to a mark.
+                await speak(splitter.feed(text))
         await show(marks.flush())
         await speak(splitter.flush())
         await clauses.put(None)
@@ -283,44 +300,52 @@ class Turn:
 
     # -- voice ----------------------------------------------------------------------------------------------------
 
-    async def voice(self, clause: str) -> bytes | None:
-        """The clause as audio; None when nothing in it can be spoken, or the tts stage is down."""
-        audio_format = self.question.audio_format
-        if audio_format is None or not (words := speakable(clause)):
-            return None
-        async with self.voices:
-            if self.muted or self.failed_voices >= VOICE_FAILURES:
-                return None  # the stage is down: the listener must not wait for its time to run out again and again
-            started = time.monotonic()
-            try:
-                audio = await self.parts.stages.speak(
-                    words, voice=self.question.voice, audio_format=audio_format, speed=self.question.speed
-                )
-            except InvalidRequest as error:
-                # These words cannot be said, in letters that the voice does not know, say; the next ones can.
-                structlog.get_logger().info("clause not spoken", code=error.code, turn_id=self.question.turn_id)
-                return None
-            except VivaError as error:
-                structlog.get_logger().warning("speech failed", code=error.code, turn_id=self.question.turn_id)
-                self.failed_voices += 1
-                if "tts:text_only" not in self.degraded:
-                    self.degraded.append("tts:text_only")
-                return None
+    async def voice(self, clause: str, audio: ClauseAudio) -> None:
+        """Makes the clause's audio; none when nothing in it can be spoken, or the tts stage is down."""
+        try:
+            if self.question.audio_format is not None and (words := speakable(clause)):
+                async with self.voices:
+                    await self.speak(words, audio)
+        finally:
+            audio.end()
+
+    async def speak(self, words: str, audio: ClauseAudio) -> None:
+        """Words as audio, as far as the tts stage can make it."""
+        if self.muted or self.failed_voices >= VOICE_FAILURES:
+            return  # the stage is down: the listener must not wait for its time to run out again and again
+        question, started = self.question, time.monotonic()
+
+        def take(made: bytes) -> None:
             self.times.setdefault("tts_first_audio_ms", (time.monotonic() - started) * 1000)
-            return audio
+            audio.add(made)
+
+        try:
+            with self.trace.stage("tts", characters=len(words)):
+                wanted = {"voice": question.voice, "audio_format": question.audio_format, "speed": question.speed}
+                if question.in_pieces:
+                    await self.parts.stages.speak_to(take, words, **wanted)
+                else:
+                    take(await self.parts.stages.speak(words, **wanted))
+        except InvalidRequest as error:
+            # These words cannot be said, in letters that the voice does not know, say; the next ones can.
+            structlog.get_logger().info("clause not spoken", code=error.code, turn_id=question.turn_id)
+        except VivaError as error:
+            structlog.get_logger().warning("speech failed", code=error.code, turn_id=question.turn_id)
+            self.failed_voices += 1
+            if "tts:text_only" not in self.degraded:
+                self.degraded.append("tts:text_only")
 
     async def voice_in_order(self, clauses: ClauseQueue) -> None:
         """Sends the clauses' audio in the order in which they were written, whichever is ready first."""
         seq = 0
         while (item := await clauses.get()) is not None:
-            clause, task = item
-            if not (audio := await task):
-                continue
-            self.mark("first_audio_ms")
-            self.spoken_s += audio_seconds(audio, self.question.audio_format)
-            data = base64.b64encode(audio).decode("ascii")
-            await self.say(events.Audio(seq, self.question.audio_format, data, clause))
-            seq += 1
+            clause, audio = item
+            async for piece, last in audio.pieces(whole=not self.question.in_pieces):
+                self.mark("first_audio_ms")
+                self.spoken_s += audio_seconds(piece, self.question.audio_format)
+                data = base64.b64encode(piece).decode("ascii")
+                await self.say(events.Audio(seq, self.question.audio_format, data, clause if last else ""))
+                seq += 1
 
     # -- finish ---------------------------------------------------------------------------------------------------
 
@@ -331,7 +356,8 @@ class Turn:
         saved = False
         if self.question.keep:
             self.committing = True
-            saved = await commit(self, turn)
+            with self.trace.stage("commit"):
+                saved = await commit(self, turn)
         await self.say(
             events.Done(
                 turn_id=self.question.turn_id,
@@ -350,7 +376,9 @@ class Turn:
 
     def mark(self, name: str) -> None:
         """Notes the moment when something happened first, in ms since the turn began."""
-        self.times.setdefault(name, (time.monotonic() - self.started) * 1000)
+        if name not in self.times:
+            self.times[name] = (time.monotonic() - self.started) * 1000
+            current_span().event(name.removesuffix("_ms"))
 
     def receipt(self) -> events.Receipt:
         """Where the time went so far, to a tenth of a millisecond."""

@@ -10,6 +10,7 @@ from viva.service.admission import Admission
 from viva.service.app import service_app
 from viva.service.cores import usable_cores
 from viva.service.metrics import ServiceMetrics
+from viva.service.tracing import tracer_of
 from viva_tts.bridge import Bridge
 from viva_tts.cache import PhraseCache
 from viva_tts.engine import choose, make_engine
@@ -24,12 +25,15 @@ _DESCRIPTION = "OpenAI's speech API: the first sentence is heard while the next 
 
 def create_app(settings: TTSSettings) -> FastAPI:
     """The app, which starts its engine in its lifespan. Raises EngineUnavailable when it cannot be loaded."""
-    metrics = ServiceMetrics()
+    tracer = tracer_of("viva-tts", settings)
+    metrics = ServiceMetrics(tracer)
     tts_metrics = TTSMetrics(metrics)
     makers = Bridge(settings.workers or usable_cores(), tts_metrics.queue_wait)
     name, why = choose(settings)
     engine = make_engine(name, settings, makers)
-    app = service_app("Viva tts", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready)
+    app = service_app(
+        "Viva tts", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer
+    )
     app.state.tts = TTSService(
         settings=settings,
         engine=engine,

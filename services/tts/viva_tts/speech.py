@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from viva.errors import InvalidRequest, VivaError
+from viva.service.tracing import current_span
 from viva.text.sentences import split_sentences
 from viva.text.speakable import speakable
 from viva_tts.bridge import Bridge
@@ -50,6 +51,7 @@ class Speech:
                 async for chunk in chunks:
                     if not began:
                         began = True
+                        current_span().event("first_byte", engine=self._engine)
                         self._metrics.first_byte.labels(self._engine).observe(time.monotonic() - started)
                     yield chunk
             if not began:

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from viva.audio import Decoder
 from viva.errors import Conflict, InvalidRequest, NotFound, Overloaded, StageUnavailable
 from viva.passages import Segment
+from viva.service.tracing import NO_TRACER, Tracer
 from viva.service.upstream import Upstream
 from viva_orchestrator.lectures.archive import Archive, dump_segments
 from viva_orchestrator.lectures.housekeeping import Housekeeping
@@ -55,6 +56,7 @@ class Lectures:
         settings: LectureSettings,
         *,
         registry: CollectorRegistry | None = None,
+        tracer: Tracer = NO_TRACER,
     ) -> None:
         self._objects = objects
         self._settings = settings
@@ -72,7 +74,7 @@ class Lectures:
             temp_dir=settings.temp_dir,
         )
         recogniser = Recogniser(asr, model=settings.asr_model, timeout_s=settings.transcribe_piece_timeout_s)
-        tools = Tools(objects, self._archive, self._records, recogniser, decoder, settings, self._metrics)
+        tools = Tools(objects, self._archive, self._records, recogniser, decoder, settings, self._metrics, tracer)
         self._workers = Workers(Jobs(client, lease_s=settings.transcribe_lease_s), tools)
         self._housekeeping = Housekeeping(self._records, self._archive, self.uploads, self._metrics)
         self.intake = Intake(tools, self.uploads, UploadKeys(client), find=self.get, wake=self._workers.wake)

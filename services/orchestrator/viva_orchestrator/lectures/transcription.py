@@ -17,6 +17,7 @@ from viva.audio import AudioLimits, Decoder
 from viva.audio.wav import wav_header
 from viva.errors import AudioRejected
 from viva.passages import Segment
+from viva.service.tracing import Tracer, current_span
 from viva_orchestrator.lectures.archive import Archive, dump_segments, key_of
 from viva_orchestrator.lectures.cutting import cut_point
 from viva_orchestrator.lectures.jobs import Lease
@@ -65,6 +66,7 @@ class Tools:
     decoder: Decoder
     settings: LectureSettings
     metrics: LectureMetrics
+    tracer: Tracer
 
 
 class Transcription:
@@ -98,11 +100,15 @@ class Transcription:
         objects, lecture_id = self._tools.objects, self._lecture.lecture_id
         key = key_of(lecture_id, "audio.wav")
         if not await objects.exists(key):
-            async with temporary_folder(self._tools.settings.temp_dir) as folder:
-                await self._fetch(key_of(lecture_id, "original"), folder / "original")
-                await self._decode(folder / "original", folder / "audio.wav")
-                await objects.put_file(key, folder / "audio.wav")
+            with current_span().stage("decode"):
+                await self._make_wav(lecture_id, key)
         return samples_in(await objects.size(key))
+
+    async def _make_wav(self, lecture_id: str, key: str) -> None:
+        async with temporary_folder(self._tools.settings.temp_dir) as folder:
+            await self._fetch(key_of(lecture_id, "original"), folder / "original")
+            await self._decode(folder / "original", folder / "audio.wav")
+            await self._tools.objects.put_file(key, folder / "audio.wav")
 
     async def _fetch(self, key: str, path: Path) -> None:
         async with spooling(path) as file:
@@ -168,10 +174,11 @@ class Transcription:
 
     async def _transcribe(self, piece: Piece) -> None:
         started = time.perf_counter()
-        start_s = piece.start / SAMPLE_RATE_HZ
-        segments = await self._patience.keep_trying(
-            lambda: self._tools.recogniser.transcribe(piece.pcm, start_s)
-        )
+        start_s, end_s = piece.start / SAMPLE_RATE_HZ, piece.end / SAMPLE_RATE_HZ
+        with current_span().stage("asr", piece=piece.number, start_s=start_s, end_s=end_s):
+            segments = await self._patience.keep_trying(
+                lambda: self._tools.recogniser.transcribe(piece.pcm, start_s)
+            )
         self._tools.metrics.piece_seconds.observe(time.perf_counter() - started)
         await self._keep(piece, segments)
         self._tools.metrics.transcribed_audio.inc((piece.end - piece.start) / SAMPLE_RATE_HZ)

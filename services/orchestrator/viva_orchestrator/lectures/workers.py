@@ -70,7 +70,8 @@ class Workers:
         try:
             lecture = await self._tools.records.get(lease.lecture_id)
             if lecture is not None:
-                await self._run(lecture, lease)
+                with self._tools.tracer.begin("transcription", lecture_id=lease.lecture_id, attempt=lease.attempts):
+                    await self._run(lecture, lease)
                 self._metrics.lectures.labels("ready").inc()
                 self._metrics.transcription_seconds.observe(time.monotonic() - started)
                 log.info("lecture ready", seconds=round(time.monotonic() - started, 1))

@@ -72,7 +72,9 @@ class Dialogue:
             self._keeper,
             outgoing,
             parts.metrics,
+            parts.tracer,
             most_s=parts.settings.turn_deadline_s,
+            require_room=parts.turns.room.require_room,
             idle=idle,
         )
         listener = Listener(parts.stages.asr, max_audio_s=parts.settings.question_max_s, hear=self.hear)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from viva.service.tracing import NO_TRACER, Tracer
 from viva_orchestrator.context.warming import Warmer
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.metrics import RealtimeMetrics
@@ -26,3 +27,4 @@ class RealtimeParts:
     warmer: Warmer
     conversations: Conversations
     metrics: RealtimeMetrics
+    tracer: Tracer = NO_TRACER

@@ -190,12 +190,15 @@ class Responses:
         return Question(
             text=text,
             hearing=hearing,
+            trace=self._transcribing.trace(items),
             session_id=self._session.session_id if wanted.in_conversation else None,
             keep=wanted.in_conversation,
             recalls=given is None,
             lecture_id=lecture_id,
             voice=wanted.voice,
             audio_format="pcm" if wanted.speaks else None,
+            # The codecs of telephones are fed with whole clauses: at the edges of what they are given they crackle.
+            in_pieces=wanted.output_format.type == "audio/pcm",
             speed=wanted.speed,
             history=context.history(items, lecture_id),
             begun=self._session if self._unstored and wanted.in_conversation else None,

@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from viva.errors import Conflict, InvalidRequest, StageUnavailable, VivaError
+from viva.errors import Conflict, InvalidRequest, Overloaded, StageUnavailable, VivaError
+from viva.service.tracing import Span, Tracer
 from viva_orchestrator.metrics import RealtimeMetrics
 from viva_orchestrator.realtime import server_events as out
 from viva_orchestrator.realtime.conversation import Conversation
@@ -37,16 +38,23 @@ class Transcribing:
         keeper: Keeper,
         outgoing: Outgoing,
         metrics: RealtimeMetrics,
+        tracer: Tracer,
         *,
         most_s: float,
+        require_room: Callable[[], None],
         idle: Callable[[], None],
     ) -> None:
+        """`require_room` raises Overloaded when what is said could not be answered anyway: it is not heard then."""
         self._stages = stages
         self._conversation = conversation
         self._keeper = keeper
         self._outgoing = outgoing
         self._metrics = metrics
+        self._tracer = tracer
+        self._traces: dict[str, Span] = {}  # of items under way that no turn has taken up yet
         self._most_s = most_s
+        self._require_room = require_room
+        self._refused: tuple[str, Overloaded] | None = None  # the last item that there was no room for
         self._idle = idle
         self._places = asyncio.Semaphore(AT_ONCE)
         self._bytes = 0
@@ -61,7 +69,8 @@ class Transcribing:
     def begin(self, item: Item, wav: bytes, seconds: float, *, told: bool) -> None:
         """Transcribes an item's audio; `told` says so to the client."""
         self._keeper.hearing(item.id, time.time() + self._most_s)
-        self._start(item, self._transcribe(item, wav, seconds, told))
+        trace = self._traces[item.id] = self._tracer.begin("turn")
+        self._start(item, self._transcribe(item, wav, seconds, told, trace))
 
     def follow(self, item: Item, heard: Callable[[], Awaitable[Item | None]], *, told: bool) -> None:
         """An item is being transcribed for an earlier connection; `heard` waits for what becomes of it."""
@@ -70,12 +79,21 @@ class Transcribing:
 
     def words(self, items: Sequence[Item]) -> asyncio.Task[str] | None:
         """The words of several items as soon as they are known; None when they are known already."""
+        if self._refused is not None and any(item.id == self._refused[0] for item in items):
+            return asyncio.create_task(_refused(self._refused[1]))
         waits = [self._under_way.get(item.id) for item in items]
         if not any(waits):
             return None
         return asyncio.create_task(
             _joined([wait or item.text for wait, item in zip(waits, items, strict=True)])
         )
+
+    def trace(self, items: Sequence[Item]) -> Span | None:
+        """The trace in which the last of these items is being transcribed, for the turn that answers it."""
+        found = [trace for item in items if (trace := self._traces.pop(item.id, None)) is not None]
+        for earlier in found[:-1]:
+            earlier.end()
+        return found[-1] if found else None
 
     async def finish(self, seconds: float) -> None:
         """Waits for what is under way here; gives up what takes longer."""
@@ -97,15 +115,25 @@ class Transcribing:
         self._under_way[item.id] = task
         task.add_done_callback(lambda task: self._ended(item, task))
 
-    async def _transcribe(self, item: Item, wav: bytes, seconds: float, told: bool) -> str:
+    async def _transcribe(self, item: Item, wav: bytes, seconds: float, told: bool, trace: Span) -> str:
         committed = time.monotonic()
         try:
-            words = await self._in_turn(wav)
-            self._metrics.final_transcript.observe(time.monotonic() - committed)
+            self._check_room(item)
+            with trace.stage("asr"):
+                words = await self._in_turn(wav)
+                self._metrics.final_transcript.observe(time.monotonic() - committed)
         except VivaError as error:
             self._not_heard(item, error, told)
             raise
         return self._heard(item, words, seconds, told)
+
+    def _check_room(self, item: Item) -> None:
+        """Raises Overloaded; the response to this item, which may be asked for later, will have failed of the same."""
+        try:
+            self._require_room()
+        except Overloaded as error:
+            self._refused = item.id, error
+            raise
 
     async def _in_turn(self, wav: bytes) -> str:
         """The words, once there is room. Raises Conflict when too much waits already."""
@@ -153,6 +181,9 @@ class Transcribing:
 
     def _ended(self, item: Item, task: asyncio.Task[str]) -> None:
         self._under_way.pop(item.id, None)
+        if (trace := self._traces.pop(item.id, None)) is not None:
+            trace.rename("transcription")
+            trace.end()
         ours = item.id not in self._elsewhere
         self._elsewhere.discard(item.id)
         if not task.cancelled():
@@ -164,6 +195,10 @@ class Transcribing:
         else:
             self._keeper.changed()
         self._idle()
+
+
+async def _refused(error: Overloaded) -> str:
+    raise error
 
 
 async def _joined(parts: Sequence[asyncio.Task[str] | str]) -> str:
