@@ -19,6 +19,9 @@ from viva_orchestrator.settings import Settings
 
 T = TypeVar("T")
 
+SPEECH = "/v1/audio/speech"
+MOST_SPEECH_BYTES = 64 * 2**20
+
 # {"role", "content"} of the OpenAI API; the content is text, or a list of parts.
 Message = dict[str, object]
 
@@ -125,13 +128,35 @@ class Stages:
 
     async def speak(self, text: str, *, voice: str, audio_format: str, speed: float = 1.0) -> bytes:
         """One sentence as an audio file in `audio_format`; `speed` 1 is as fast as the voice is."""
-        body = {
-            "model": self._settings.tts_model,
-            "input": text,
-            "voice": voice,
-            "response_format": audio_format,
-        } | ({"speed": speed} if speed != 1.0 else {})
-        return await self._once_more("tts", lambda: self.tts.read("POST", "/v1/audio/speech", json=body))
+        body = self._speech(text, voice, audio_format, speed)
+        return await self._once_more("tts", lambda: self.tts.read("POST", SPEECH, json=body))
+
+    async def speak_to(
+        self, take: Callable[[bytes], None], text: str, *, voice: str, audio_format: str, speed: float = 1.0
+    ) -> None:
+        """The same, given to `take` part by part as it is made.
+
+        Where the stage breaks off, the second try goes on behind what was taken of the first.
+        """
+        body, taken = self._speech(text, voice, audio_format, speed), 0
+
+        async def ask() -> None:
+            nonlocal taken
+            passed = 0
+            async with self.tts.open("POST", SPEECH, json=body) as response:
+                async for part in response.content.iter_any():
+                    passed += len(part)
+                    if passed > MOST_SPEECH_BYTES:
+                        raise StageUnavailable("tts", "The tts stage sent more than it may.")
+                    if new := part[-(passed - taken) :] if passed > taken else b"":
+                        taken = passed
+                        take(new)
+
+        await self._once_more("tts", ask)
+
+    def _speech(self, text: str, voice: str, audio_format: str, speed: float) -> dict[str, object]:
+        body = {"model": self._settings.tts_model, "input": text, "voice": voice, "response_format": audio_format}
+        return body | ({"speed": speed} if speed != 1.0 else {})
 
     async def _once_more(self, stage: str, call: Callable[[], Awaitable[T]]) -> T:
         """Tries twice when a replica cannot be reached or dies: the second connection meets another one."""

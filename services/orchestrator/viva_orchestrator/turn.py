@@ -58,11 +58,11 @@ class Question:
 
     Without `session_id` a session is opened. Without `lecture_id` it is about the session's lecture.
     `audio_format` None means that nothing is spoken; with `in_pieces`, for PCM alone, what there is of a clause's audio
-    is sent while the rest is being made, its words with the last piece. `hearing` is the transcription of spoken words that is already
-    under way. `history` is what a transport knows of the questions before this one: a turn of the session that is not
-    in it comes after it, unless the session's own are not to be recalled (`recalls` false). `begun` is the session of
-    `session_id` when it could not be stored yet. What is not to be kept (`keep` false) is in no history afterwards.
-    `trace` is the turn's, where its first part, hearing, is under way already.
+    is sent while the rest is being made, its words with the last piece. `hearing` is the transcription of spoken words
+    that is already under way. `history` is what a transport knows of the questions before this one: a turn of the
+    session that is not in it comes after it, unless the session's own are not to be recalled (`recalls` false).
+    `begun` is the session of `session_id` when it could not be stored yet. What is not to be kept (`keep` false) is in
+    no history afterwards. `trace` is the turn's, where its first part, hearing, is under way already.
     """
 
     text: str | None = None

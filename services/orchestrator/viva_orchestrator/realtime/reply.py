@@ -56,6 +56,7 @@ class Reply:
     item: Item | None = None  # once the answer has begun
     text: str = ""
     spoken: list[Spoken] = field(default_factory=list)
+    piece_bytes: int = 0  # sent of a clause that goes on
     stopped_ms: int | None = None  # where the client stopped playing, if it said so meanwhile
 
     def create(self) -> list[out.Event]:
@@ -158,9 +159,15 @@ class Reply:
         yield self._parts.part_added(part)
 
     def _audio(self, data: str, text: str) -> Iterator[out.Event]:
-        """One clause, in deltas of half a second at most; `data` is base64 of s16le at 24 kHz."""
+        """A clause or a piece of one, in deltas of half a second at most; `data` is base64 of s16le at 24 kHz.
+
+        The words come with the clause's last piece: one that never came to its end counts as not said.
+        """
         padding = data.count("=", -2) if data else 0
-        self.spoken.append(Spoken(text, round((len(data) // 4 * 3 - padding) / BYTES_PER_MS, 1)))
+        self.piece_bytes += len(data) // 4 * 3 - padding
+        if text:
+            self.spoken.append(Spoken(text, round(self.piece_bytes / BYTES_PER_MS, 1)))
+            self.piece_bytes = 0
         step = DELTA_MS * BYTES_PER_MS // 3 * 4
         if self.wanted.output_format.type != "audio/pcm":
             law = encode_output(base64.b64decode(data), self.wanted.output_format)
