@@ -39,12 +39,15 @@ class StageServers:
     recordings: list[bytes] = field(default_factory=list)  # the bodies that asr was sent
     hold: asyncio.Event = field(default_factory=asyncio.Event)  # asr waits for it before it answers
     mute: asyncio.Event = field(default_factory=asyncio.Event)  # while it is set, tts takes its time for ever
+    speech_rest: asyncio.Event = field(default_factory=asyncio.Event)  # tts waits for it in the middle of its audio
+    breaks_off: int = 0  # speeches that are cut off in their middle, the next ones first
     speaking: asyncio.Event = field(default_factory=asyncio.Event)  # set when tts does
     unheard: asyncio.Event = field(default_factory=asyncio.Event)  # set when its client went away meanwhile
 
     def __post_init__(self) -> None:
         self.pause.set()
         self.hold.set()
+        self.speech_rest.set()
 
     async def transcribe(self, request: web.Request) -> web.Response:
         if failure := self._failure("asr", request):
@@ -106,7 +109,7 @@ class StageServers:
             raise
         return response
 
-    async def speak(self, request: web.Request) -> web.Response:
+    async def speak(self, request: web.Request) -> web.StreamResponse:
         if failure := self._failure("tts", request):
             return failure
         text = (await request.json())["input"]
@@ -120,9 +123,24 @@ class StageServers:
             except asyncio.CancelledError:
                 self.unheard.set()
                 raise
+        audio = f"<{text}>".encode()
         if self.ms_per_letter:
-            return web.Response(body=bytes(48 * self.ms_per_letter * len("".join(text.split()))))
-        return web.Response(body=f"<{text}>".encode())
+            audio = bytes(48 * self.ms_per_letter * len("".join(text.split())))
+        if self.breaks_off or not self.speech_rest.is_set():
+            return await self._in_two(request, audio)
+        return web.Response(body=audio)
+
+    async def _in_two(self, request: web.Request, audio: bytes) -> web.StreamResponse:
+        response, middle = web.StreamResponse(), len(audio) // 2
+        await response.prepare(request)
+        await response.write(audio[:middle])
+        if self.breaks_off:
+            self.breaks_off -= 1
+            request.transport.abort()
+            return response
+        await self.speech_rest.wait()
+        await response.write(audio[middle:])
+        return response
 
     async def health(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ready", "engine": "test"})

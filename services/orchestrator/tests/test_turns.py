@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import wave
+from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
@@ -79,6 +81,11 @@ async def ask(turns: Turns, **question) -> list[events.Event]:
     question = {"text": "Who made it?", "lecture_id": "lec_1"} | question
     async with aclosing(turns.run(Question(**question), transport="test")) as turn:
         return [event async for event in turn]
+
+
+async def until(turn: AsyncIterator[events.Event], kind: type) -> events.Event:
+    """The turn's next event of that type."""
+    return await anext(event async for event in turn if isinstance(event, kind))
 
 
 def of_type(found: list[events.Event], kind: type) -> list:
@@ -205,6 +212,33 @@ async def test_one_failure_of_a_replica_is_not_noticed(turns, servers, stage):
         "It was Jack Kilby.",
         "He showed it in 1958.",
     ]
+
+
+async def test_a_clause_is_heard_while_it_is_being_spoken(turns, servers):
+    """In pieces the first audio does not wait for the clause's end; the words come with its last piece."""
+    servers.deltas, servers.ms_per_letter = ["It was Jack Kilby."], 100
+    servers.speech_rest.clear()
+    question = Question(text="Who?", lecture_id="lec_1", audio_format="pcm", in_pieces=True)
+    async with aclosing(turns.run(question, transport="test")) as turn:
+        found = [await until(turn, events.Audio)]
+        assert not servers.speech_rest.is_set()
+        servers.speech_rest.set()
+        found += [event async for event in turn if isinstance(event, events.Audio)]
+    assert [clip.seq for clip in found] == list(range(len(found)))
+    assert [clip.text for clip in found] == [*[""] * (len(found) - 1), "It was Jack Kilby."]
+    letters = len("ItwasJackKilby.")
+    assert sum(len(base64.b64decode(clip.data)) for clip in found) == 48 * 100 * letters
+
+
+@pytest.mark.parametrize("in_pieces", [True, False])
+async def test_a_voice_that_breaks_off_once_says_nothing_twice(turns, servers, in_pieces):
+    """The second try gives what is missing, or all where nothing was sent yet: either way the clause is as long."""
+    servers.deltas, servers.ms_per_letter, servers.breaks_off = ["It was Jack Kilby."], 100, 1
+    found = await ask(turns, audio_format="pcm", in_pieces=in_pieces)
+    letters = len("ItwasJackKilby.")
+    assert sum(len(base64.b64decode(clip.data)) for clip in of_type(found, events.Audio)) == 48 * 100 * letters
+    assert servers.spoken == ["It was Jack Kilby."] * 2
+    assert found[-1].degraded is None
 
 
 async def test_tts_down_leaves_the_text(turns, servers):
