@@ -38,6 +38,15 @@ class Prometheus:
         active = self._get("targets", state="active")["activeTargets"]
         return {each["labels"].get("pod", each["labels"]["job"]): each["health"] for each in active}
 
+    def rules(self) -> dict[str, str]:
+        """The health of each rule by its group, its place in it, and its name."""
+        groups = self._get("rules")["groups"]
+        return {
+            f"{group['name']} {at} {rule['name']}": rule["health"]
+            for group in groups
+            for at, rule in enumerate(group["rules"])
+        }
+
     def wait_for_scrape(self) -> None:
         """Returns when every target has been looked at once more, and once more after that."""
         now = time.time()

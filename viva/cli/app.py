@@ -51,12 +51,15 @@ def run(
     ] = 8080,
     host: Annotated[str, typer.Option(envvar="VIVA_HOST", help="Address to listen on.")] = "127.0.0.1",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what every part logs.")] = False,
+    observe: Annotated[
+        bool, typer.Option("--observe", help="Start Prometheus too, and Grafana where it is installed.")
+    ] = False,
 ) -> None:
     """Keep the whole stack up on this machine until Ctrl-C."""
     from viva.cli.run import keep_up
     from viva.stack.plan import Place
 
-    raise typer.Exit(keep_up(Place(data_dir, port, host), verbose=verbose))
+    raise typer.Exit(keep_up(Place(data_dir, port, host), verbose=verbose, observe=observe))
 
 
 @app.command()

@@ -14,6 +14,7 @@ from viva.cli.console import out, printable
 from viva.cli.startup import ready_line, refuse_unknown_variables, start_with_lines
 from viva.stack.folder import only_one
 from viva.stack.logs import LogTail
+from viva.stack.observers import observers
 from viva.stack.plan import Place, plan
 from viva.stack.ports import require_free
 from viva.stack.signals import Stopped, stop_signals_raise
@@ -24,14 +25,17 @@ _LOOK_EVERY_S = 0.2
 _SAMPLE_QUESTION = "Who made the first integrated circuit?"
 
 
-def keep_up(place: Place, *, verbose: bool) -> int:
+def keep_up(place: Place, *, verbose: bool, observe: bool = False) -> int:
     """Runs until a signal asks to stop and returns the exit status. Raises VivaError for what stops the start."""
     console = out()
     refuse_unknown_variables()
     try:
         with stop_signals_raise(), only_one(place.folder) as lock:
             require_free(place.host, place.port)
-            with Stack(plan(place, os.environ), place.logs, held=[lock]) as stack:
+            parts = plan(place, os.environ)
+            if observe:
+                parts += observers(place, parts, os.environ)
+            with Stack(parts, place.logs, held=[lock]) as stack:
                 try:
                     _serve(stack, place, console, verbose=verbose)
                 except Stopped:
@@ -45,7 +49,7 @@ def keep_up(place: Place, *, verbose: bool) -> int:
 def _serve(stack: Stack, place: Place, console: Console, *, verbose: bool) -> None:
     console.print(f"Viva {viva.__version__}")
     start_with_lines(stack, console)
-    _print_directions(place, console)
+    _print_directions(place, stack, console)
     tail = LogTail(stack.parts) if verbose else None
     supervisor = Supervisor(
         stack,
@@ -59,13 +63,24 @@ def _serve(stack: Stack, place: Place, console: Console, *, verbose: bool) -> No
         time.sleep(_LOOK_EVERY_S)
 
 
-def _print_directions(place: Place, console: Console) -> None:
+def _print_directions(place: Place, stack: Stack, console: Console) -> None:
     viva_command = os.path.relpath(Path(sys.executable).with_name("viva"))
     url = "" if place.port == 8080 else f" --url {place.url}"
-    console.print(f"\n  Page: {place.url}{'':6}API: {place.url}/docs{'':6}Logs: {place.logs}{os.sep}\n")
-    console.print(f'  {viva_command} ask --lecture sample --text "{_SAMPLE_QUESTION}"{url}')
+    console.print(f"\n  Page: {place.url}{'':6}API: {place.url}/docs{'':6}Logs: {place.logs}{os.sep}")
+    _print_observers(stack, console)
+    console.print(f'\n  {viva_command} ask --lecture sample --text "{_SAMPLE_QUESTION}"{url}')
     console.print(f"  {viva_command} status{url}\n")
     console.print("`make models` fetches better speech models. Ctrl-C stops everything.")
+
+
+def _print_observers(stack: Stack, console: Console) -> None:
+    watching = {part.name: part.part.url for part in stack.parts if part.name in ("prometheus", "grafana")}
+    if "prometheus" in watching:
+        console.print(f"  Prometheus: {watching['prometheus']}/graph{'':6}Alerts: {watching['prometheus']}/alerts")
+        if "grafana" in watching:
+            console.print(f"  Grafana: {watching['grafana']}/dashboards")
+        else:
+            console.print("  Grafana is not installed: k8s/grafana has the dashboards for one that is elsewhere.")
 
 
 def _say(console: Console, text: str) -> None:

@@ -49,7 +49,7 @@ def ready_line(part: RunningPart, took_s: float) -> Text:
 
 def what_it_runs_on(part: RunningPart) -> str:
     """The engine and its model, as the part's own /status says; its address where there is no engine."""
-    if part.name in ("redis", "orchestrator"):
+    if part.name in ("redis", "orchestrator", "prometheus", "grafana"):
         return part.part.url
     try:
         reply = httpx.get(f"{part.part.url}/status", timeout=_STATUS_PATIENCE_S, trust_env=False)

@@ -1,11 +1,9 @@
 """What the stack consists of: each part's command, environment and address, out of the user's environment."""
 
-import http.client
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -14,10 +12,9 @@ from viva.service.settings import explain, read_settings
 from viva.stack import redis
 from viva.stack.environment import settings_classes
 from viva.stack.part import Part
-from viva.stack.ports import LOOPBACK, free_ports
+from viva.stack.ports import LOOPBACK, answers_ok, free_ports
 
 STAGES = ("asr", "llm", "tts")
-_READY_PATIENCE_S = 2.0
 _DRAIN_S = "3"  # on one's own machine nobody waits twenty seconds for a Ctrl-C
 
 
@@ -91,7 +88,7 @@ def _service_part(service: str, environ: Mapping[str, str], host: str, port: int
         command=[sys.executable, "-m", f"viva_{service}"],
         environ={**environ, "VIVA_HOST": host, "VIVA_PORT": str(port), "PYTHONUNBUFFERED": "1"},
         url=url,
-        is_ready=lambda: _answers_ready(url),
+        is_ready=lambda: answers_ok(f"{url}/readyz"),
     )
 
 
@@ -106,15 +103,3 @@ def _require_right_settings(parts: list[Part]) -> None:
                     sentences.update(dict.fromkeys(explain(cls, error)))
     if sentences:
         raise WrongSettings("\n".join(sentences))
-
-
-def _answers_ready(url: str) -> bool:
-    where = urlsplit(url)
-    connection = http.client.HTTPConnection(where.hostname or LOOPBACK, where.port, timeout=_READY_PATIENCE_S)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()

@@ -1,11 +1,14 @@
 """TCP ports of this machine."""
 
 import errno
+import http.client
 import socket
+from urllib.parse import urlsplit
 
 from viva.errors import EngineUnavailable
 
 LOOPBACK = "127.0.0.1"
+_PATIENCE_S = 2.0
 
 
 class PortBusy(EngineUnavailable):
@@ -24,6 +27,28 @@ def free_ports(count: int) -> list[int]:
     finally:
         for opened in held:
             opened.close()
+
+
+def free_or_another(port: int) -> int:
+    """`port` if nobody listens on it, else one that is free."""
+    try:
+        require_free(LOOPBACK, port)
+    except (PortBusy, AddressUnusable):
+        return free_ports(1)[0]
+    return port
+
+
+def answers_ok(url: str) -> bool:
+    """Whether a GET of `url` is answered with 200."""
+    where = urlsplit(url)
+    connection = http.client.HTTPConnection(where.hostname or LOOPBACK, where.port, timeout=_PATIENCE_S)
+    try:
+        connection.request("GET", where.path or "/")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 class AddressUnusable(EngineUnavailable):
