@@ -18,7 +18,7 @@ def main() -> None:
         app()
     except VivaError as error:
         show_error(error)
-        sys.exit(2 if error.code in ("unknown_variable", "wrong_settings", "wrong_url") else 1)
+        sys.exit(2 if error.code in ("unknown_variable", "wrong_settings", "wrong_url", "wrong_plan") else 1)
     except BrokenPipeError:  # `viva ask … | head`: nobody reads any more
         sys.stderr.close()
         sys.exit(1)

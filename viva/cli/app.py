@@ -157,3 +157,46 @@ def models(
     from viva.cli.models import fetch_models, list_by_hand
 
     (list_by_hand if by_hand else fetch_models)(names or [], models_dir, hub)
+
+
+@app.command()
+def plan(
+    report: Annotated[Path, typer.Argument(dir_okay=False, help="report.json of a load test at low load.")],
+    people: Annotated[
+        list[int] | None, typer.Option(min=1, help="People a day, 1000 unless said; several make several plans.")
+    ] = None,
+    gpu: Annotated[
+        list[str] | None,
+        typer.Option(help="Kind of GPU node, or `none`; without it all are tried and the cheapest is taken."),
+    ] = None,
+    slo: Annotated[float, typer.Option(min=0.01, help="Seconds to the first audio, p95.")] = 1.5,
+    shed: Annotated[float, typer.Option(min=0, max=1, help="Share of questions that may be refused.")] = 0.001,
+    habits: Annotated[Path | None, typer.Option(dir_okay=False, help="What people do (viva/plan/habits.toml).")] = None,
+    nodes: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="What nodes can do (viva/plan/nodes.toml).")
+    ] = None,
+    prices: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="What things cost: k8s/eks-cost.toml, filled in.")
+    ] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Also plan with one thing changed at a time.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plans as JSON.")] = False,
+) -> None:
+    """Say how many replicas and nodes so many people need, what they cost, and what breaks first."""
+    from viva.cli.plan import Wanted, plan_capacity
+    from viva.plan.search import Objective
+
+    plan_capacity(
+        Wanted(
+            report=report,
+            people=[float(number) for number in people or [1000]],
+            gpus=gpu or [],
+            objective=Objective(slo * 1000, shed),
+            habits=habits,
+            nodes=nodes,
+            prices=prices,
+            sensitivity=sensitivity,
+            as_json=as_json,
+        )
+    )

@@ -1,0 +1,59 @@
+"""What the simulation is checked on: set latencies and few places, and the embedded engines on shared cores."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmarks.machinery import CLAUSE, FAKES, SENTENCE
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A stack, and how it is measured at low load: so many questions, one after another."""
+
+    environ: Mapping[str, str]
+    engines: Mapping[str, str]
+    asr_places: int  # workers for questions, the reserved one among them
+    tts_places: int | None = None
+    questions: int = 1  # different ones
+    alone: int = 16
+
+
+def _fake(asr_ms: float, workers: int, first_token_ms: float, tokens_per_s: float, tts_ms: float) -> Scenario:
+    environ = FAKES | {
+        "VIVA_ASR_FAKE_LATENCY_MS": str(asr_ms),
+        "VIVA_ASR_WORKERS": str(workers),
+        "VIVA_LLM_FAKE_FIRST_TOKEN_MS": str(first_token_ms),
+        "VIVA_LLM_FAKE_TOKENS_PER_S": str(tokens_per_s),
+        "VIVA_LLM_FAKE_TEXT": CLAUSE + SENTENCE,
+        "VIVA_TTS_FAKE_FIRST_BYTE_MS": str(tts_ms),
+    }
+    return Scenario(environ, {"asr": "fake", "llm": "fake", "tts": "fake"}, asr_places=workers + 1)
+
+
+_EMBEDDED = {
+    "VIVA_ASR_ENGINE": "moonshine",
+    "VIVA_TTS_ENGINE": "flite",
+    "VIVA_TTS_CACHE_BYTES": "0",
+    "VIVA_LOG_LEVEL": "warning",
+}
+
+SCENARIOS = {
+    "few-workers": _fake(400, 1, 150, 30, 80),
+    "slow-hearing": _fake(900, 3, 300, 60, 200),
+    "embedded": Scenario(
+        _EMBEDDED | {"VIVA_LLM_BACKENDS": "extractive"},
+        {"asr": "moonshine", "llm": "extractive", "tts": "flite"},
+        asr_places=3,
+        tts_places=2,
+        questions=20,
+        alone=40,
+    ),
+    "paced-model": Scenario(
+        {key: value for key, value in FAKES.items() if "LLM" in key} | _EMBEDDED,
+        {"asr": "moonshine", "llm": "fake", "tts": "flite"},
+        asr_places=3,
+        tts_places=2,
+        questions=20,
+        alone=16,
+    ),
+}

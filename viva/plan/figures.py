@@ -1,0 +1,79 @@
+"""What is known of the stages: times of whole turns at low load, what of it is work, and how many can work at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+STAGES = ("orchestrator", "asr", "llm", "tts")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimes:
+    """Where the time of one turn went when hardly anybody else was there; milliseconds, each part by itself.
+
+    `hear` is 0 for a typed question. `clause` is from the first token to the end of the first clause, `out` from that
+    clause's audio to its event, `client` what a caller waits beside all that the receipt knows.
+    """
+
+    hear: float
+    recall: float
+    token: float
+    clause: float
+    voice: float
+    out: float = 0.0
+    client: float = 0.0
+    clauses: tuple[int, ...] = (40, 80, 80)  # characters
+
+    @property
+    def first_audio(self) -> float:
+        """From the question to the first audio."""
+        before = max(self.hear, self.recall)
+        return self.client + before + self.token + self.clause + self.voice + self.out
+
+    @property
+    def spoken(self) -> bool:
+        """Whether the question had to be heard."""
+        return self.hear > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One service: its CPU, and how many it works for at once.
+
+    `cpu_ms` is a turn's, child processes and all. `places` are the workers of one replica, None: no bound.
+    `held_ms` is how long a turn has one of them, None: as long as the stage takes. `limit` is the number of requests
+    under way at one replica, beyond which they are shed.
+    """
+
+    cpu_ms: float
+    places: int | None = None
+    held_ms: float | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Everything that is known, and from where: `sources` has a sentence for each stage."""
+
+    turns: tuple[TurnTimes, ...]
+    stages: Mapping[str, Stage]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    client_cpu_ms: float = 0.0  # of the callers, where they run on the same machine
+    measured_on: str = ""
+    engines: Mapping[str, str] = field(default_factory=dict)
+    audio_bytes: float = 0.0  # of an answer
+    audio_s: float = 0.0
+
+    def mean(self, name: str) -> float:
+        """The mean of one part of the turns, in ms; of what is heard over the spoken ones alone."""
+        values = [getattr(turn, name) for turn in self.turns if name != "hear" or turn.spoken]
+        return sum(values) / len(values) if values else 0.0
+
+    def with_spoken(self, share: float) -> "Figures":
+        """The same, with this share of the questions spoken, to a twentieth. What was spoken can be typed as well."""
+        spoken = tuple(turn for turn in self.turns if turn.spoken)
+        typed = tuple(replace(turn, hear=0.0) for turn in self.turns)
+        of_twenty = round(share * 20) if spoken else 0
+        # As many of the one as of the other have to be drawn from before the share is right.
+        return replace(
+            self, turns=spoken * (of_twenty * len(typed)) + typed * ((20 - of_twenty) * len(spoken or typed))
+        )

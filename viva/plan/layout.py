@@ -1,0 +1,39 @@
+"""What stands where: replicas of each stage, their cores, and the model servers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model server on one GPU node: how fast, for how many.
+
+    A token takes `step_ms(n)` when n answers are being written. Reading a prompt has the GPU to itself for
+    `read_ms` (what follows the cached lecture); a lecture that is in no cache takes `cold_ms`, once for each share
+    `cold` of the questions. Beyond `slots` answers wait.
+    """
+
+    step_ms: Callable[[int], float]
+    read_ms: float
+    slots: int
+    cold_ms: float = 0.0
+    cold: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A deployment.
+
+    On one machine (`machine_cores`) everything shares its cores; otherwise each replica of a stage has `cores` of
+    its own. `both_busy` is how fast a core is while its neighbours are busy. Without `model` the llm stage answers by
+    itself, as it was measured.
+    """
+
+    replicas: Mapping[str, int]
+    cores: Mapping[str, float] = field(default_factory=dict)
+    machine_cores: int | None = None
+    both_busy: float = 1.0
+    model: Model | None = None
+    models: int = 0
+    max_active_turns: int = 128
+    hops_ms: float = 0.0  # added to each turn: the network between pods and zones

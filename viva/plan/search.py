@@ -1,0 +1,162 @@
+"""The least that holds the objective, found by simulating one deployment after another."""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import accumulate
+
+from viva.plan.capacity import bounds_per_s
+from viva.plan.figures import STAGES, Figures
+from viva.plan.layout import Layout
+from viva.plan.simulation import MODEL, Outcome, Simulation
+from viva.plan.unusable import Unusable
+
+_TURNS, _WARM_S = 1500, 12.0
+_MOST_BUSY = 0.9  # above it a queue is a matter of luck; nothing is planned there
+_MOST_STEPS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What has to hold: p95 of the time to first audio in ms, and the share of questions that may be refused."""
+
+    first_audio_p95_ms: float = 1500.0
+    shed_share: float = 0.001
+
+    def held_by(self, found: "Found") -> bool:
+        """Whether it holds."""
+        return found.p95_ms <= self.first_audio_p95_ms and found.shed_share <= self.shed_share
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One deployment under one load; `waits_ms` is the p95 of what each stage adds to what it takes alone."""
+
+    layout: Layout
+    per_s: float
+    p50_ms: float
+    p95_ms: float
+    shed_share: float
+    busy: Mapping[str, float]
+    waits_ms: Mapping[str, float]
+
+    @property
+    def slowest(self) -> str:
+        """The stage that adds most."""
+        return max(self.waits_ms, key=lambda name: self.waits_ms[name])
+
+
+class Search:
+    """Deployments for one set of figures. Each simulation asks the same turns: two loads differ by the load alone."""
+
+    def __init__(self, figures: Figures, objective: Objective, seed: int = 1, turns: int = _TURNS) -> None:
+        self._figures = figures
+        self._objective = objective
+        self._seed = seed
+        self._turns = turns
+
+    def simulate(self, layout: Layout, per_s: float) -> Found:
+        """What this deployment does under this load."""
+        draw = random.Random(self._seed)
+        count = self._turns + math.ceil(per_s * _WARM_S)
+        arrivals = list(accumulate(draw.expovariate(1.0) / per_s for _ in range(count)))
+        outcome = Simulation(self._figures, layout, self._seed).run(
+            arrivals, warm_s=arrivals[count - self._turns]
+        )
+        return _found(layout, per_s, outcome)
+
+    def least(self, layout: Layout, per_s: float) -> Found:
+        """The smallest deployment like `layout` that holds the objective, its replicas being the least there may be.
+
+        Raises Unusable when no number of replicas holds it.
+        """
+        alone = self.simulate(layout, 0.01)
+        if not self._objective.held_by(alone):
+            raise Unusable(self._why_none(alone))
+        layout = self._enough_by_reckoning(layout, per_s)
+        found = self.simulate(layout, per_s)
+        for _ in range(_MOST_STEPS):
+            if self._objective.held_by(found):
+                return self._without_spare(found)
+            more = _with(found.layout, found.slowest, max(1, count_of(found.layout, found.slowest) // 8))
+            found = self.simulate(more, per_s)
+        raise Unusable(self._why_none(found))
+
+    def _enough_by_reckoning(self, layout: Layout, per_s: float) -> Layout:
+        for name, bound in bounds_per_s(self._figures, layout).items():
+            have = count_of(layout, name)
+            need = math.ceil(per_s * have / bound / _MOST_BUSY)
+            layout = _with(layout, name, max(0, need - have))
+        return layout
+
+    def _without_spare(self, found: Found) -> Found:
+        """One by one the replicas that are not needed go, model servers first: they are the dear ones."""
+        names = ((MODEL,) if found.layout.model else ()) + STAGES
+        for name in names:
+            least = count_of(self._enough_by_reckoning(_single(found.layout), found.per_s), name)
+            step = max(1, count_of(found.layout, name) // 16)
+            while count_of(found.layout, name) - step >= least:
+                fewer = self.simulate(_with(found.layout, name, -step), found.per_s)
+                if not self._objective.held_by(fewer):
+                    break
+                found = fewer
+        return found
+
+    def breaking_point(self, layout: Layout, per_s: float) -> Found:
+        """The same deployment under the least load (to 5%) at which the objective does not hold any more."""
+        held, factor = 1.0, 1.25
+        found = self.simulate(layout, per_s * factor)
+        while self._objective.held_by(found) and factor < 64:
+            held, factor = factor, factor * 1.25
+            found = self.simulate(layout, per_s * factor)
+        while factor / held > 1.05:
+            middle = (factor * held) ** 0.5
+            between = self.simulate(layout, per_s * middle)
+            if self._objective.held_by(between):
+                held = middle
+            else:
+                factor, found = middle, between
+        return found
+
+    def _why_none(self, found: Found) -> str:
+        wanted = self._objective.first_audio_p95_ms
+        have = f"{sum(found.layout.replicas.values())} replicas and {found.layout.models} model servers"
+        return (
+            f"No number of replicas holds {wanted:.0f} ms: with {have} under {found.per_s:.2g} questions a second "
+            f"the p95 is {found.p95_ms:.0f} ms. Allow more time (--slo), or take a faster node (--gpu)."
+        )
+
+
+def count_of(layout: Layout, name: str) -> int:
+    """How many replicas, or model servers, there are."""
+    return layout.models if name == MODEL else layout.replicas.get(name, 1)
+
+
+def _with(layout: Layout, name: str, more: int) -> Layout:
+    if name == MODEL:
+        return replace(layout, models=layout.models + more)
+    return replace(layout, replicas={**layout.replicas, name: layout.replicas.get(name, 1) + more})
+
+
+def _single(layout: Layout) -> Layout:
+    return replace(layout, replicas=dict.fromkeys(STAGES, 1), models=1 if layout.model else 0)
+
+
+def _found(layout: Layout, per_s: float, outcome: Outcome) -> Found:
+    return Found(
+        layout=layout,
+        per_s=per_s,
+        p50_ms=percentile(outcome.first_audio_ms, 0.5),
+        p95_ms=percentile(outcome.first_audio_ms, 0.95),
+        shed_share=outcome.shed_share,
+        busy=dict(outcome.busy),
+        waits_ms={name: percentile(values, 0.95) for name, values in outcome.stage_ms.items() if values},
+    )
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value below which that share lies; infinite where there is none."""
+    if not values:
+        return math.inf
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]

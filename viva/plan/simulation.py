@@ -1,0 +1,255 @@
+"""Turns on their way through the stages, as services/orchestrator/viva_orchestrator/turn.py sends them."""
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from viva.plan.clock import Clock, Process
+from viva.plan.figures import STAGES, Figures, TurnTimes
+from viva.plan.layout import Layout
+from viva.plan.model_server import ModelServers
+from viva.plan.shared import Shared, cores
+from viva.plan.waiting import Places
+from viva.plan.work import Work
+
+CLAUSES_AT_ONCE = 2  # as in turn.py
+MODEL = "model"
+_CHARACTERS_PER_TOKEN = 4.0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of the simulated turns; milliseconds, one value for each turn that was answered."""
+
+    asked: int = 0
+    shed: int = 0
+    at_s: list[float] = field(default_factory=list)
+    first_audio_ms: list[float] = field(default_factory=list)
+    stage_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in (*STAGES, MODEL)})
+    busy: dict[str, float] = field(default_factory=dict)  # share of its capacity that each stage used
+
+    @property
+    def shed_share(self) -> float:
+        """Turns that were refused, of all that were asked."""
+        return self.shed / self.asked if self.asked else 0.0
+
+
+@dataclass(slots=True)
+class _Replica:
+    cores: Shared
+    places: Places
+    active: int = 0
+
+
+class Simulation:
+    """One deployment under one stream of questions. The same seed gives the same turns."""
+
+    def __init__(self, figures: Figures, layout: Layout, seed: int = 1) -> None:
+        self._figures = figures
+        self._layout = layout
+        self._clock = Clock()
+        self._draw = random.Random(seed)
+        self._outcome = Outcome()
+        shared = layout.machine_cores and Shared(
+            self._clock, cores(layout.machine_cores, both_busy=layout.both_busy)
+        )
+        self._replicas = {name: self._stand_up(name, shared or None) for name in STAGES}
+        self._callers = shared or Shared(self._clock, cores(1e6))
+        self._models = ModelServers(self._clock, layout.model, layout.models) if layout.model else None
+        self._work = Work(figures)
+
+    def run(self, arrivals_s: Iterable[float], warm_s: float = 0.0) -> Outcome:
+        """Asks a question at each of these times, in seconds; what came before `warm_s` is not in the outcome."""
+        end_s = 0.0
+        turns = self._figures.turns
+        for at_s in arrivals_s:
+            drawn = turns[self._draw.randrange(len(turns))]
+            self._clock.after(at_s, lambda t=drawn, c=at_s >= warm_s: self._clock.start(self._turn(t, c)))
+            end_s = at_s
+        self._clock.run()
+        self._reckon_busy(max(end_s, 1e-9))
+        return self._outcome
+
+    # -- a turn ---------------------------------------------------------------------------------------------------
+
+    def _turn(self, times: TurnTimes, counts: bool) -> Process:
+        clock, began = self._clock, self._clock.now
+        orchestrator = self._pick("orchestrator")
+        self._outcome.asked += counts
+        if orchestrator.active >= self._layout.max_active_turns:
+            self._outcome.shed += counts
+            return
+        orchestrator.active += 1
+        seen = _Seen(began)
+        yield from self._spend(self._callers, times.client, self._work.client(times))
+        if self._layout.hops_ms:
+            yield self._layout.hops_ms / 1000
+        seen.add("orchestrator", clock.now - began, times.client + self._layout.hops_ms)
+        recall = self._spend(orchestrator.cores, times.recall, self._work.recall(times))
+        yield clock.together(self._hear(times, seen), recall)
+        if not seen.shed:
+            yield from self._write(times, orchestrator, seen)
+        orchestrator.active -= 1
+        self._note(seen, counts)
+
+    def _hear(self, times: TurnTimes, seen: "_Seen") -> Process:
+        if not times.spoken:
+            return
+        began, replica = self._clock.now, self._pick("asr")
+        if not self._admit("asr", replica, seen):
+            return
+        before, held, beside_ms = self._work.hearing(times)
+        self._clock.start(self._spend(replica.cores, 0.0, beside_ms))
+        yield from self._spend(replica.cores, *before)
+        yield replica.places.take()
+        yield from self._spend(replica.cores, *held)
+        replica.places.give_back()
+        replica.active -= 1
+        seen.add("asr", self._clock.now - began, times.hear)
+
+    def _write(self, times: TurnTimes, orchestrator: _Replica, seen: "_Seen") -> Process:
+        clock, began, router = self._clock, self._clock.now, self._pick("llm")
+        if not self._admit("llm", router, seen):
+            return
+        voices, spoken, tts = Places(clock, CLAUSES_AT_ONCE), [], self._replicas["tts"]
+        model = self._models and self._models.pick(self._draw)
+        if model is None:
+            yield router.places.take()
+            yield from self._spend(router.cores, times.token, self._work.token(times))
+        else:
+            yield from self._spend(router.cores, 0.0, self._work.token(times))
+            if self._draw.random() < self._layout.model.cold:
+                clock.start(model.read_ahead())
+            yield from model.read()
+        first, each = True, self._work.beside(times)
+        pace_ms = times.clause / times.clauses[0]
+        for number, characters in enumerate(times.clauses):
+            if model is None:
+                yield from self._spend(router.cores, pace_ms * characters, each["llm"])
+            else:
+                yield model.write(characters / _CHARACTERS_PER_TOKEN)
+            for shared, cpu_ms in (
+                (orchestrator.cores, each["orchestrator"]),
+                (self._callers, each["client"]),
+            ):
+                clock.start(self._spend(shared, 0.0, cpu_ms))
+            if first:
+                if model is None:
+                    seen.add("llm", clock.now - began, times.token + times.clause)
+                else:
+                    seen.add(MODEL, clock.now - began, model.alone_ms(characters / _CHARACTERS_PER_TOKEN))
+                first = False
+            replica = tts[self._draw.randrange(len(tts))]
+            spoken.append(_Ended())
+            clock.start(self._voice(times, number, replica, voices, orchestrator, seen), spoken[-1].end)
+        if model is None:
+            router.places.give_back()
+        else:
+            model.leave()
+        router.active -= 1
+        for task in spoken:
+            yield task.wait
+
+    def _voice(self, times, number, replica, voices, orchestrator, seen) -> Process:
+        began = self._clock.now
+        yield voices.take()
+        if not self._admit("tts", replica, seen):
+            voices.give_back()
+            return
+        yield replica.places.take()
+        held, after = self._work.voicing(times, number)
+        yield from self._spend(replica.cores, *held)
+        replica.places.give_back()
+        yield from self._spend(replica.cores, *after)
+        replica.active -= 1
+        voices.give_back()
+        if number == 0:
+            seen.add("tts", self._clock.now - began, times.voice)
+            began = self._clock.now
+            yield from self._spend(orchestrator.cores, times.out, self._work.out(times))
+            seen.add("orchestrator", self._clock.now - began, times.out)
+            seen.first_audio_s = self._clock.now
+
+    def _spend(self, shared: Shared, took_ms: float, cpu_ms: float) -> Process:
+        """`took_ms` with all cores free, of which `cpu_ms` is work."""
+        if cpu_ms > 0.0:
+            yield shared.work(cpu_ms / 1000)
+        if took_ms > cpu_ms:
+            yield (took_ms - cpu_ms) / 1000
+
+    # -- replicas -------------------------------------------------------------------------------------------------
+
+    def _stand_up(self, name: str, shared: Shared | None) -> list[_Replica]:
+        stage, own = self._figures.stages[name], self._layout.cores.get(name, 1.0)
+        return [
+            _Replica(shared or Shared(self._clock, cores(own)), Places(self._clock, stage.places))
+            for _ in range(self._layout.replicas.get(name, 1))
+        ]
+
+    def _pick(self, name: str) -> _Replica:
+        # A Service of Kubernetes picks by chance and knows no load.
+        replicas = self._replicas[name]
+        return replicas[self._draw.randrange(len(replicas))] if len(replicas) > 1 else replicas[0]
+
+    def _admit(self, name: str, replica: _Replica, seen: "_Seen") -> bool:
+        limit = self._figures.stages[name].limit
+        if limit is not None and replica.active >= limit:
+            seen.shed = True
+            return False
+        replica.active += 1
+        return True
+
+    # -- what came of it ------------------------------------------------------------------------------------------
+
+    def _note(self, seen: "_Seen", counts: bool) -> None:
+        if not counts:
+            return
+        if seen.shed or seen.first_audio_s is None:
+            self._outcome.shed += 1
+            return
+        self._outcome.at_s.append(seen.began)
+        self._outcome.first_audio_ms.append((seen.first_audio_s - seen.began) * 1000)
+        for name, waited in seen.waited_ms.items():
+            self._outcome.stage_ms[name].append(waited)
+
+    def _reckon_busy(self, end_s: float) -> None:
+        if self._layout.machine_cores:
+            self._outcome.busy["machine"] = self._callers.work_done / end_s / self._layout.machine_cores
+            return
+        for name, replicas in self._replicas.items():
+            capacity_s = end_s * len(replicas) * self._layout.cores.get(name, 1.0)
+            self._outcome.busy[name] = sum(replica.cores.work_done for replica in replicas) / capacity_s
+        if self._models:
+            self._outcome.busy["model"] = self._models.busy(end_s)
+
+
+class _Ended:
+    """The end of a process, for who comes to wait for it before or after."""
+
+    def __init__(self) -> None:
+        self._over = False
+        self._resume = None
+
+    def end(self) -> None:
+        self._over = True
+        if self._resume is not None:
+            self._resume()
+
+    def wait(self, resume) -> None:
+        if self._over:
+            resume()
+        else:
+            self._resume = resume
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is noted of one turn: when its audio came, and how long each stage took over what it takes alone."""
+
+    began: float
+    first_audio_s: float | None = None
+    shed: bool = False
+    waited_ms: dict[str, float] = field(default_factory=dict)
+
+    def add(self, stage: str, took_s: float, alone_ms: float) -> None:
+        self.waited_ms[stage] = self.waited_ms.get(stage, 0.0) + max(0.0, took_s * 1000 - alone_ms)
