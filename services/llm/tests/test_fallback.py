@@ -224,8 +224,10 @@ async def test_named_model_is_not_replaced(serve, model_server):
 
 async def test_stale_connection_is_no_failure(serve, model_server):
     """A kept connection that the server has just closed is replaced by a new one, once."""
-    model_server.it_hangs_up(times=1)
     client = await serve(backends=backends(model_server))
+    model_server.it_answers("before", done=False)  # without [DONE] the answer ends when the connection is free again
+    assert (await client.post(PATH, json=chat())).status_code == 200
+    model_server.it_hangs_up(times=1)
     response = await client.post(PATH, json=chat())
     assert response.json()["choices"][0]["message"]["content"] == "ok"
 

@@ -1,9 +1,11 @@
 """One answer as the service gives it: from the first route that begins, to its end, with deadlines."""
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 import structlog
 
+from viva.service.tracing import current_span
 from viva_llm.answer import Delta, Usage
 from viva_llm.attempts import Attempts, as_failure
 from viva_llm.chat import Asked
@@ -28,6 +30,8 @@ class GivenAnswer:
         self._outcome = "left"
         self._pieces = 0
         self._usage: Usage | None = None
+        self._first_at = 0.0
+        self._wrote_s = 0.0  # from the first token to the end, of an answer that came to its end
         self._route: Route | None = None
         self._replica: Replica | None = None
         self._release: Callable[[], None] | None = None
@@ -51,6 +55,10 @@ class GivenAnswer:
         self._stream, self._first, self.model = success.result
         success.replica.health.began(success.seconds)
         self._metrics.first_token.labels(self.backend).observe(success.seconds)
+        self._first_at = time.monotonic()
+        span = current_span()
+        span.event("first_token")
+        span.set(backend=self.backend, model=self.model, degraded=self.degraded)
         if self.degraded:
             self._metrics.fallbacks.labels(self.backend).inc()
 
@@ -72,19 +80,16 @@ class GivenAnswer:
 
     async def __aiter__(self) -> AsyncIterator[Delta]:
         """The deltas from the first token on. Raises VivaError when the answer is cut short."""
-        stream, delta, finished = self._stream, self._first, False
+        finished = self._noted(self._first)
         chunk_s = self._route.deadlines.chunk_s
-        patience = Patience(chunk_s)
         try:
-            while delta is not None:
-                if delta.text:
-                    self._pieces += 1
-                if delta.finish_reason is not None:
-                    finished = True
-                if delta.usage is not None:
-                    self._usage = delta.usage
-                yield delta
-                delta = await patience.next_of(stream)
+            yield self._first
+            with Patience(chunk_s) as patience:
+                async for delta in self._stream:
+                    patience.rest()
+                    finished = self._noted(delta) or finished
+                    yield delta
+                    patience.wait()
             if not finished:
                 raise Failure(Reason.BAD_STREAM, "the stream ended without its finish mark")
             self._outcome = "ok"
@@ -101,8 +106,14 @@ class GivenAnswer:
                 said=failure.said,
             )
             raise as_cut_error(failure) from error
-        finally:
-            patience.close()
+
+    def _noted(self, delta: Delta) -> bool:
+        """Whether the answer is finished with this delta."""
+        if delta.text:
+            self._pieces += 1
+        if delta.usage is not None:
+            self._usage = delta.usage
+        return delta.finish_reason is not None
 
     async def aclose(self) -> None:
         """Ends the work for this answer, wherever it is. Safe to call at any time, also twice."""
@@ -121,6 +132,9 @@ class GivenAnswer:
             ("completion", usage.completion_tokens),
         ):
             self._metrics.tokens.labels(self.backend, kind).inc(count)
+        if self._wrote_s > 0 and usage.completion_tokens > 1:
+            rate = (usage.completion_tokens - 1) / self._wrote_s
+            self._metrics.tokens_per_second.labels(self.backend).observe(rate)
 
 
 async def _first_token(stream: AsyncGenerator[Delta]) -> Delta:

@@ -9,6 +9,7 @@ from viva_llm.chat import Chat, Message, Sampling
 from viva_llm.engines.openai import OpenAIEngine, _as_failure
 from viva_llm.failure import Failure, Reason
 from viva_llm.settings import LLMSettings
+from viva_llm.upstream.errors import UpstreamError
 
 from ..model_server import text_event
 
@@ -64,11 +65,15 @@ async def test_reason_of_an_empty_stream_is_asked_for(engine, model_server, end)
 
 
 async def test_connection_is_kept_for_the_next_question(engine, model_server):
-    """Answers one after another share a connection, whether or not the server sends [DONE]."""
+    """Answers one after another share a connection, whether or not the server sends [DONE]. The end of the body, which
+    comes behind that, holds nobody up: the connection becomes free when it is there."""
     for done in (True, False, True):
         model_server.it_answers("ok", done=done)
         answer = [delta async for delta in engine.stream(QUESTION, "m")]
         assert [delta.text for delta in answer] == ["ok", ""]
+        async with asyncio.timeout(30):
+            while not engine.idle_connections:  # noqa: ASYNC110 - it is nobody's business but the connection's
+                await asyncio.sleep(0)
     assert model_server.connections == 1
 
 
@@ -93,10 +98,10 @@ def all_errors(kind: type) -> list[type]:
     return [kind, *(below for child in kind.__subclasses__() for below in all_errors(child))]
 
 
-def test_every_error_of_the_http_client_has_a_meaning():
-    """An error that aiohttp may add becomes a Failure too, with words of ours."""
-    for kind in all_errors(aiohttp.ClientError):
-        error = kind.__new__(kind)
+def test_every_error_of_a_connection_has_a_meaning():
+    """An error that aiohttp may add becomes a Failure too, with words of ours, and so does each of our own client."""
+    for kind in all_errors(aiohttp.ClientError) + all_errors(UpstreamError):
+        error = kind.__new__(kind, "it sent no HTTP")
         for doing in ("connect", "read"):
             failure = _as_failure(error, doing)
             assert isinstance(failure, Failure)

@@ -1,33 +1,34 @@
 """Any OpenAI-compatible server by URL: vLLM, Ollama, llama.cpp's server, hosted APIs."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 
 import aiohttp
 import orjson
 
 from viva.service.requests import current_request_id
+from viva.service.tracing import trace_headers
 from viva_llm.answer import Delta
 from viva_llm.chat import Asked
 from viva_llm.engine import ServedModel
 from viva_llm.engines.openai_chunks import ChunkReader
 from viva_llm.engines.openai_errors import error_of, failure_of, failure_of_call
-from viva_llm.engines.openai_request import Cleaner, upstream_request
+from viva_llm.engines.openai_request import CHAT_PATH, PROMPT_PATH, Cleaner, upstream_request
 from viva_llm.failure import Failure, Reason
 from viva_llm.load import Load, parse_load
 from viva_llm.settings import LLMSettings
+from viva_llm.upstream.connection import Connection
+from viva_llm.upstream.errors import BadResponse, BrokenOff, NoConnection, UnknownName, UpstreamError
+from viva_llm.upstream.pool import Pool
+from viva_llm.upstream.request_head import PostHead
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_MODELS_BYTES = 1024 * 1024
 _MAX_METRICS_BYTES = 8 * 1024 * 1024
 _MAX_CALL_BYTES = 64 * 1024 * 1024
-# Long enough for the end of the body behind [DONE], which frees the connection for the next question;
-# short enough that a server that holds it back delays nobody.
-_TAIL_S = 0.05
 
 
 class OpenAIEngine:
-    """One server, one client session with kept connections."""
+    """One server. Streams have a client of our own (docs/decisions/0008), everything else has aiohttp."""
 
     kind = "openai"
     hears = True
@@ -40,10 +41,19 @@ class OpenAIEngine:
         self._key = settings.key_of(backend)
         self._connect_s = settings.connect_timeout_s
         self._session: aiohttp.ClientSession | None = None
+        self._pool: Pool | None = None
+        fixed = _headers("text/event-stream") | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        self._posts = {path: PostHead(url + path, fixed) for path in (CHAT_PATH, PROMPT_PATH)}
 
     async def start(self) -> None:
         """Opens the session; connects to nothing yet."""
         self._session = self._new_session()
+        self._pool = Pool(self._url, connect_s=self._connect_s)
+
+    @property
+    def idle_connections(self) -> int:
+        """How many connections are kept for the next answers."""
+        return self._pool.idle
 
     def _new_session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -56,6 +66,7 @@ class OpenAIEngine:
 
     async def close(self) -> None:
         """Closes every connection."""
+        self._pool.close()
         await self._session.close()
 
     async def probe(self) -> tuple[ServedModel, ...]:
@@ -75,24 +86,28 @@ class OpenAIEngine:
     async def stream(self, asked: Asked, model: str) -> AsyncGenerator[Delta]:
         """Relays the server's stream as deltas; closing this closes the connection, which stops the server's work."""
         path, body = upstream_request(asked, model, self._cleaned)
-        response = await self._post(self._url + path, body, "text/event-stream")
+        connection = await self._ask(path, body)
+        response, reader = connection.response, ChunkReader()
         try:
-            await _check(response)
-            reader = ChunkReader()
-            content = response.content
-            while not reader.done and (chunk := await content.readany()):
+            await _check(connection)
+            while not reader.done and (chunk := await connection.read()):
                 for delta in reader.feed(chunk):
                     yield delta
-            if not content.total_bytes:
+            if not response.has_body:
                 raise await self._why_nothing_came(path, body)
-            await _read_tail(content)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            if isinstance(error, aiohttp.ClientPayloadError) and not response.content.total_bytes:
+        except UpstreamError as error:
+            if isinstance(error, BrokenOff) and not response.has_body:
                 raise await self._why_nothing_came(path, body) from error
             raise _as_failure(error, "read") from error
         finally:
-            # A connection whose body was read to its end is already back in the pool; any other is closed by this.
-            response.close()
+            connection.leave(ended=reader.done)
+
+    async def _ask(self, path: str, body: bytes) -> Connection:
+        head = self._posts[path].head(len(body), _of_this_request())
+        try:
+            return await self._pool.ask(head, body)
+        except (UpstreamError, TimeoutError) as error:
+            raise _as_failure(error, "connect") from error
 
     async def _why_nothing_came(self, path: str, body: bytes) -> Failure:
         """llama-cpp-python ends a stream that it refuses without a word; who asks for none gets a reason."""
@@ -132,9 +147,7 @@ class OpenAIEngine:
             raise _as_failure(error, "connect") from error
 
     async def _post(self, url: str, body: bytes, accept: str) -> aiohttp.ClientResponse:
-        headers = {"Content-Type": "application/json", "Accept": accept, "Accept-Encoding": "identity"}
-        if request_id := current_request_id():
-            headers["X-Request-ID"] = request_id
+        headers = _headers(accept) | _of_this_request()
         try:
             try:
                 return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
@@ -143,6 +156,18 @@ class OpenAIEngine:
                 return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _as_failure(error, "connect") from error
+
+
+def _headers(accept: str) -> dict[str, str]:
+    return {"Content-Type": "application/json", "Accept": accept, "Accept-Encoding": "identity"}
+
+
+def _of_this_request() -> dict[str, str]:
+    """Headers that tie a call to the request that it is made for."""
+    headers = trace_headers()
+    if request_id := current_request_id():
+        headers["X-Request-ID"] = request_id
+    return headers
 
 
 async def _read(response: aiohttp.ClientResponse, most: int) -> bytes:
@@ -165,35 +190,32 @@ def _json_object(body: bytes) -> dict:
     return answer
 
 
-async def _check(response: aiohttp.ClientResponse) -> None:
-    if response.status != 200:
-        body = await response.content.read(_MAX_ERROR_BYTES)
-        raise failure_of(response.status, error_of(body), response.headers.get("Retry-After"))
-    if response.content_type != "text/event-stream":
-        error = error_of(await response.content.read(_MAX_ERROR_BYTES))
-        if error:
-            raise failure_of(500, error)
-        raise Failure(Reason.BAD_STREAM, f"it sent {response.content_type!r} where a stream of events was due")
-
-
-async def _read_tail(content: aiohttp.StreamReader) -> None:
-    if content.at_eof():
+async def _check(connection: Connection) -> None:
+    response = connection.response
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if response.status == 200 and kind == "text/event-stream":
         return
-    try:
-        async with asyncio.timeout(_TAIL_S):
-            await content.readany()
-    except TimeoutError:
-        pass
+    body = b""
+    while len(body) < _MAX_ERROR_BYTES and (more := await connection.read()):
+        body += more
+    error = error_of(body)
+    if response.status != 200:
+        raise failure_of(response.status, error, response.headers.get("retry-after"))
+    if error:
+        raise failure_of(500, error)
+    raise Failure(Reason.BAD_STREAM, f"it sent {kind!r} where a stream of events was due")
 
 
 def _as_failure(error: Exception, doing: str) -> Failure:
-    """The one place where aiohttp's errors are told apart."""
+    """The one place where the errors of connections are told apart, aiohttp's and our own client's."""
     if isinstance(error, TimeoutError):  # aiohttp's timeouts are of this type too
         return Failure(Reason.TIMEOUT, f"it did not {doing} in time" if doing == "connect" else "it stopped sending")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if isinstance(error, aiohttp.ClientConnectorDNSError | UnknownName):
         return Failure(Reason.CONNECT, "the name in its address is not known")
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, aiohttp.ClientConnectorError | NoConnection):
         return Failure(Reason.CONNECT, "no connection to it")
+    if isinstance(error, BadResponse):
+        return Failure(Reason.BAD_STREAM, str(error))
     if doing == "read":
         return Failure(Reason.BAD_STREAM, "the connection broke in the middle of its answer")
     return Failure(Reason.CONNECT, "it closed the connection without an answer")

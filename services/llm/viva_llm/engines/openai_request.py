@@ -10,6 +10,9 @@ from viva_llm.chat import Asked, Message
 
 Clean = Callable[[str], str]
 
+CHAT_PATH = "/chat/completions"
+PROMPT_PATH = "/completions"
+
 _NUMBERS = (
     "temperature",
     "top_p",
@@ -43,9 +46,9 @@ def upstream_request(asked: Asked, model: str, cleaned: Clean = without_special_
     """
     body: dict[str, object] = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
     if asked.is_prompt:
-        path, body["prompt"] = "/completions", cleaned(asked.text)
+        path, body["prompt"] = PROMPT_PATH, cleaned(asked.text)
     else:
-        path, body["messages"] = "/chat/completions", [upstream_message(message, cleaned) for message in asked.messages]
+        path, body["messages"] = CHAT_PATH, [upstream_message(message, cleaned) for message in asked.messages]
     for name in _NUMBERS:
         if (value := getattr(asked.sampling, name)) is not None:
             body[name] = value
