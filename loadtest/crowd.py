@@ -86,20 +86,22 @@ class Crowd:
         counts = [len(lecture.questions) for lecture in self._lectures]
         return self._count, Person(f"{self._seed}/{self._count}", self._habits, counts)
 
-    def converse(self, number: int, person: Person, step: int) -> None:
-        """One conversation from its first question to its last."""
+    def converse(self, number: int, person: Person, step: int) -> bool:
+        """One conversation from its first question to its last; whether all of them were answered."""
         about = person.begins()
         caller = self._connect(about.transport, self._lectures[about.lecture].lecture_id)
-        follow_up = False
+        follow_up = answered = False
         try:
             while not self.over:
                 turn = self._ask(caller, number, person, about, follow_up, step)
-                if turn.outcome not in ("done", "interrupted") or not self._goes_on(person, turn):
-                    return
+                answered = turn.outcome in ("done", "interrupted")
+                if not answered or not self._goes_on(person, turn):
+                    return answered
                 self._pause(caller, person, turn)
                 follow_up = True
         finally:
             caller.close()
+        return answered
 
     def _goes_on(self, person: Person, turn: Turn) -> bool:
         """Whoever interrupts has something to say."""

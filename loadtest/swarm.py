@@ -50,10 +50,10 @@ class Participant(locust.User):
         """One conversation."""
         if self.crowd.over:
             raise StopUser
-        self.crowd.converse(self._number, self._person, self.step)
+        answered = self.crowd.converse(self._number, self._person, self.step)
         if not self.comes_back:
             raise StopUser
-        until = time.monotonic() + (self._person.thinks_s() if self.crowd.thinks else 0.0)
+        until = time.monotonic() + (self._person.thinks_s() if self.crowd.thinks or not answered else 0.0)
         while not self.crowd.over and (left := until - time.monotonic()) > 0:
             time.sleep(min(left, 0.5))
 

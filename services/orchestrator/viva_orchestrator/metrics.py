@@ -73,6 +73,10 @@ class TurnMetrics:
         )
         self.active = metrics.gauge("viva_active_turns", "Turns being answered")
         self.most = metrics.gauge("viva_max_active_turns", "Turns that this replica answers at once at most")
+        self.waiting = metrics.gauge("viva_waiting_turns", "Turns that wait for the first words of their answers")
+        self.most_waiting = metrics.gauge(
+            "viva_max_waiting_turns", "Turns that may wait at once, as learned from how long they waited"
+        )
         self.activity = Activity()
         metrics.gauge(
             "viva_active_sessions",

@@ -41,6 +41,12 @@ class Settings(ContextSettings, LectureSettings, RealtimeSettings, ServiceSettin
     max_active_turns: int = Field(
         128, ge=1, description="Turns that one replica answers at once; more get 503 with Retry-After"
     )
+    wait_tolerance: float = Field(
+        1.5,
+        ge=0,
+        description="More questions get 503 with Retry-After as soon as the first words of answers take so many times "
+        "as long as when hardly anybody asks; 0: only VIVA_MAX_ACTIVE_TURNS counts",
+    )
     turn_deadline_s: float = Field(
         60.0, gt=0, description="Seconds after which a turn ends, in an error if need be"
     )

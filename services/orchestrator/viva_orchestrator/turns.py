@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 
 import structlog
@@ -14,6 +15,7 @@ from viva_orchestrator.activity import Activity
 from viva_orchestrator.metrics import TurnMetrics
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.turn import Question, Turn, TurnParts
+from viva_orchestrator.waiting_room import Wait, WaitingRoom
 
 # A turn whose client reads slowly waits here; one that nobody reads ends at its deadline.
 OUTBOX_EVENTS = 64
@@ -22,7 +24,7 @@ Outbox = asyncio.Queue[events.Event | VivaError]
 
 
 class Turns:
-    """Runs turns on the stages, as many at once as `settings.max_active_turns`."""
+    """Runs turns on the stages: as many at once as `settings.max_active_turns`, and as many as need not wait long."""
 
     def __init__(self, settings: Settings, parts: TurnParts, metrics: TurnMetrics) -> None:
         self._settings = settings
@@ -30,6 +32,20 @@ class Turns:
         self._metrics = metrics
         self._active = 0
         metrics.most.set(settings.max_active_turns)
+        self.room = WaitingRoom(tolerance=settings.wait_tolerance, most=settings.max_active_turns)
+        metrics.waiting.set_function(lambda: self.room.waiting)
+        metrics.most_waiting.set_function(lambda: self.room.limit)
+
+    def require_room(self, transport: str) -> None:
+        """Raises Overloaded when a question that comes now would be refused, and counts it as such."""
+        try:
+            if self._active >= self._settings.max_active_turns:
+                raise Overloaded("Too many questions are being answered right now; ask again in a moment.")
+            self.room.require_room()
+        except Overloaded:
+            self._metrics.turns.labels("shed", transport, "").inc()
+            self._metrics.shed.inc()
+            raise
 
     async def run(
         self, question: Question, *, transport: str, begun: Callable[[Turn], None] | None = None
@@ -39,12 +55,21 @@ class Turns:
         Raises VivaError instead of yielding when the turn fails before its first event. Closing the generator
         cancels the turn in every stage. `begun` is given the turn itself, which knows what there is so far.
         """
-        if self._active >= self._settings.max_active_turns:
-            self._metrics.turns.labels("shed", transport, "").inc()
-            self._metrics.shed.inc()
-            raise Overloaded("Too many questions are being answered right now; ask again in a moment.")
+        try:
+            self.require_room(transport)
+        except Overloaded:
+            if question.trace is not None:
+                question.trace.end()
+            raise
+        wait = self.room.enter(_kind(question, transport))
         outbox: Outbox = asyncio.Queue(OUTBOX_EVENTS)
-        turn = Turn(self._parts, question, outbox.put)
+
+        async def say(event: events.Event) -> None:
+            _note(wait, turn, event)
+            await outbox.put(event)
+
+        trace = question.trace or self._parts.tracer.begin("turn")
+        turn = Turn(self._parts, question, say, trace)
         if begun is not None:
             begun(turn)
         work = asyncio.create_task(self._work(turn, outbox))
@@ -66,17 +91,39 @@ class Turns:
         finally:
             work.cancel()
             await asyncio.wait([work])
-            self._metrics.observe(turn, outcome, transport)
+            wait.left()
+            with trace.active():
+                self._metrics.observe(turn, outcome, transport)
+                self._log(turn, outcome, transport)
+            trace.end()
 
     async def _work(self, turn: Turn, outbox: Outbox) -> None:
         """Passes the question through the stages; whatever goes wrong ends in one VivaError in the outbox."""
         try:
-            async with asyncio.timeout(self._settings.turn_deadline_s):
-                await turn.answer_question()
+            with turn.trace.active():
+                async with asyncio.timeout(self._settings.turn_deadline_s):
+                    await turn.answer_question()
         except TimeoutError:
             _end(outbox, DeadlineExceeded("The answer took too long and was given up; ask again."))
         except Exception as error:
             _end(outbox, _our_error(error))
+
+    def _log(self, turn: Turn, outcome: str, transport: str) -> None:
+        """Says how a turn went; its trace alone has the ids of session and lecture, which are secrets."""
+        receipt, degraded = turn.receipt(), ",".join(turn.degraded)
+        turn.trace.set(transport=transport, outcome=outcome, degraded=degraded, turn_id=turn.question.turn_id)
+        if turn.recalled is not None:
+            session, lecture = turn.recalled.session, turn.recalled.transcript
+            turn.trace.set(session_id=session.session_id, lecture_id=lecture.lecture_id)
+        structlog.get_logger().info(
+            "turn",
+            turn_id=turn.question.turn_id,
+            transport=transport,
+            outcome=outcome,
+            degraded=degraded or None,
+            first_audio_ms=receipt.first_audio_ms,
+            ms=receipt.total_ms,
+        )
 
     @property
     def activity(self) -> Activity:
@@ -91,6 +138,22 @@ class Turns:
     def _count(self, change: int) -> None:
         self._active += change
         self._metrics.active.set(self._active)
+
+
+def _kind(question: Question, transport: str) -> tuple[bool, bool, bool]:
+    """Questions of one kind wait about as long as each other for the first words of their answers."""
+    spoken = question.audio is not None or question.hearing is not None
+    return transport == "realtime", spoken, question.audio_format is not None
+
+
+def _note(wait: Wait, turn: Turn, event: events.Event) -> None:
+    """Ends the wait with the first words that are said, or shown where nothing is to be said."""
+    if turn.question.audio_format is None or turn.failed_voices:
+        begun = isinstance(event, events.AnswerDelta)
+    else:
+        begun = isinstance(event, events.Audio)
+    if begun:
+        wait.heard(time.monotonic() - turn.started)
 
 
 def _end(outbox: Outbox, error: VivaError) -> None:

@@ -45,6 +45,8 @@ async def status(request: Request) -> dict[str, Any]:
         "version": viva.__version__,
         "active_turns": state.turns.active,
         "max_active_turns": state.settings.max_active_turns,
+        "waiting_turns": state.turns.room.waiting,
+        "max_waiting_turns": state.turns.room.limit,
         "stages": dict(zip(stages, found, strict=True)),
     }
 

@@ -110,9 +110,11 @@ async def _stream(
     request: Request, transport: str, media_type: str, encode: Callable[[events.Event], bytes]
 ) -> Response:
     """Pulls the first event before the response starts, so that what fails until then is an HTTP status."""
-    question = await _question(request, request.app.state.settings)
     state = request.app.state
     turns: Turns = state.turns
+    if "idempotency-key" not in request.headers:  # the answer to that may be there already
+        turns.require_room(transport)  # before anything of the question is read
+    question = await _question(request, state.settings)
     if key := request.headers.get("idempotency-key"):
         if question.session_id is None:
             raise InvalidRequest(
