@@ -4,7 +4,7 @@ from collections import deque
 
 _SIGNS = ".,;:!?…\"'“”‘’()[]-–—"
 
-_EARLY_S = 0.5
+_EARLY_S = 0.4
 """So much speech is heard as anything: "You", "Yeah"."""
 _EVIDENCE_EARLY, _EVIDENCE = 4, 3
 """What a first word needs: attempts in a row that have it, and words that the last one has behind it, together."""
