@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo run observe models test lint format bench lock clean install install-test install-chart test-chart \
 	test-images test-observability install-prometheus install-vllm test-vllm install-llamacpp test-llamacpp install-clients test-clients \
-	install-web test-web images push kind
+	install-web test-web install-loadtest loadtest test-loadtest images push kind
 
 VENV := .venv/bin
 # The bootstrap may have put a redis-server there (see scripts/bootstrap).
@@ -46,6 +46,12 @@ test-observability: install-test install-prometheus ## ask every query of dashbo
 
 test-web: install-web ## talk with the page in a real Chromium, through a microphone that plays a file
 	@$(VENV)/pytest tests/web --timeout=600
+
+loadtest: install-loadtest ## simulated callers, on a stack of their own or URL=https://…; SCENARIO=short, PAGE=8089 for Locust's page
+	@$(VENV)/python -m loadtest $(or $(SCENARIO),short) $(if $(URL),--url "$(URL)") $(if $(PAGE),--page $(PAGE)) $(if $(OUT),--out "$(OUT)")
+
+test-loadtest: install-loadtest ## let simulated callers ask a real stack, and read their report
+	@$(VENV)/pytest tests/swarm --timeout=240
 
 lint: install-test ## check the code's style
 	@$(VENV)/ruff check .
@@ -94,6 +100,9 @@ install-vllm: install-test
 
 install-web:
 	@scripts/bootstrap web
+
+install-loadtest:
+	@scripts/bootstrap loadtest
 
 install-clients: install-test
 	@scripts/clients_env

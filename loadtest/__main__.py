@@ -26,6 +26,7 @@ from loadtest import report as reports
 from loadtest import target
 from loadtest.lectures import record
 from loadtest.page import page
+from loadtest.places import places, totals
 from loadtest.plan import write_plan
 from loadtest.scenario import Scenario, WrongScenario, named, read
 from loadtest.table import show
@@ -89,6 +90,7 @@ def _run(scenario: Scenario, path: Path, url: str | None, folder: Path, port: in
         write_plan(plan, url, path.resolve(), prepared)
         print(f"{scenario.name}: {scenario.about or 'asking'} ({url})", flush=True)
         before = target.used(stack) if stack else {}
+        counted = totals(stack) if stack else {}
         started = datetime.now(UTC)
         _generate(plan, folder, port)
         resources = target.used_since(before, target.used(stack)) if stack else {}
@@ -99,6 +101,7 @@ def _run(scenario: Scenario, path: Path, url: str | None, folder: Path, port: in
             engines=target.engines(url),
             rows=_rows(folder / "turns.jsonl"),
             generator=json.loads((folder / "generator.json").read_text(encoding="utf-8")),
+            places=places(stack, counted) if stack else {},
             resources=resources,
         )
 

@@ -30,6 +30,8 @@ class Heard:
     ends_s: float | None
     gaps_s: tuple[float, ...]
     """How long the player had nothing to play, each time."""
+    audio_s: float = 0.0
+    """How much there was to hear."""
 
 
 def play(arrivals: Sequence[Arrival], audio_format: str) -> Heard:
@@ -37,6 +39,7 @@ def play(arrivals: Sequence[Arrival], audio_format: str) -> Heard:
     ends: float | None = None
     audible: float | None = None
     gaps: list[float] = []
+    audio_s = 0.0
     for arrival in arrivals:
         samples, rate_hz = decode(arrival.data, audio_format)
         begins = arrival.at_s if ends is None else max(ends, arrival.at_s)
@@ -44,8 +47,9 @@ def play(arrivals: Sequence[Arrival], audio_format: str) -> Heard:
             gaps.append(begins - ends)
         if audible is None and (quiet := silence_before(samples)) is not None:
             audible = begins + quiet / rate_hz
-        ends = begins + len(samples) / rate_hz
-    return Heard(arrivals[0].at_s if arrivals else None, audible, ends, tuple(gaps))
+        seconds = len(samples) / rate_hz
+        audio_s, ends = audio_s + seconds, begins + seconds
+    return Heard(arrivals[0].at_s if arrivals else None, audible, ends, tuple(gaps), audio_s)
 
 
 def decode(data: bytes, audio_format: str) -> tuple[np.ndarray, int]:

@@ -48,8 +48,8 @@ def lines(series: Sequence[Series], *, x: str, y: str, most: float | None = None
 
 
 def shares(samples: Sequence[float]) -> list[Point]:
-    """Of ordered values: each, and the percentage of them that are not larger."""
-    return [(value, 100 * (at + 1) / len(samples)) for at, value in enumerate(samples)]
+    """Each value in order, and the percentage of them that are not larger."""
+    return [(value, 100 * (at + 1) / len(samples)) for at, value in enumerate(sorted(samples))]
 
 
 def ticks(least: float, most: float, about: int = 6) -> list[float]:

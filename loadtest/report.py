@@ -24,6 +24,8 @@ class Run:
     rows: list[results.Row]
     generator: Mapping[str, Any]
     """What the generator wrote about itself."""
+    places: Mapping[str, Mapping[str, float]]
+    """Workers of asr and tts of a local stack, and for how many milliseconds a request had one on average."""
     resources: Mapping[str, Mapping[str, float]]
     """CPU seconds and resident bytes of each part of a local stack; empty for any other."""
 
@@ -46,6 +48,8 @@ def build(run: Run, scenario: Scenario) -> dict[str, Any]:
         "turns": turns,
         "times_ms": results.times_ms(counted),
         "by_transport": results.by_transport(counted),
+        "answers": results.answers(counted),
+        "places": dict(run.places),
         "resources": _per_turn(run, len(run.rows)),
         "timeline": results.timeline(counted),
         "steps": steps,

@@ -67,6 +67,22 @@ def timeline(rows: Sequence[Row]) -> list[dict[str, Any]]:
     ]
 
 
+def answers(rows: Sequence[Row]) -> dict[str, float]:
+    """What an answer is on average. Over HTTP a piece of audio is a clause; Realtime has no clauses, and no tokens."""
+    done = [row for row in rows if row["outcome"] == "done"]
+    over_http = [row for row in done if row["transport"] != "realtime"]
+    if not done:
+        return {}
+    found = {"audio_s": _mean(done, "audio_s"), "audio_bytes": _mean(done, "audio_bytes")}
+    if over_http:
+        found |= {"clauses": _mean(over_http, "pieces"), "tokens": _mean(over_http, "tokens")}
+    return found
+
+
+def _mean(rows: Sequence[Row], name: str) -> float:
+    return round(sum(row[name] for row in rows) / len(rows), 2)
+
+
 def is_useful(row: Row, slo_s: float) -> bool:
     """Whether it was answered, and its first audible sample came in time."""
     heard = row["first_audible_ms"]

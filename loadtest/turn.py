@@ -34,7 +34,8 @@ class Turn:
     arrivals: list[Arrival] = field(default_factory=list)
     receipt: dict[str, Any] = field(default_factory=dict)
     degraded: str | None = None
-    session_id: str | None = None
+    tokens: int = 0
+    """Of the answer, as the model counted them; 0 where it counts none, and over Realtime."""
     retry_after_s: float | None = None
     audio_format: str = "pcm"
     plays_until_s: float | None = None
@@ -47,6 +48,7 @@ class Turn:
     def done(self, done: dict[str, Any], at_s: float) -> "Turn":
         """Notes what `done` says: it has the fields of the event of that name."""
         self.receipt, self.degraded = done.get("receipt") or {}, done.get("degraded")
+        self.tokens = (done.get("usage") or {}).get("completion_tokens", 0)
         return self.end("done", at_s)
 
     def failed(self, status: int | None, code: str, at_s: float, retry_after: str | None = None) -> "Turn":
@@ -67,6 +69,10 @@ class Turn:
             "gaps_ms": [round(gap * 1000, 1) for gap in heard.gaps_s],
             "degraded": self.degraded,
             "retry_after_s": self.retry_after_s,
+            "audio_s": round(heard.audio_s, 2),
+            "audio_bytes": sum(len(arrival.data) for arrival in self.arrivals),
+            "pieces": len(self.arrivals),
+            "tokens": self.tokens,
             "receipt": self.receipt,
         }
 

@@ -1,0 +1,126 @@
+"""Simulated callers on a real stack: a short run over all transports, and one over its capacity."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+PEOPLE = """
+name = "tried"
+seconds = 14
+slo_s = 20
+
+[people]
+lectures = 2
+transports = {jsonl = 1, sse = 1, realtime = 2}
+spoken = 0.8
+think_s = [0.2, 0.6]
+follow_up = 0.7
+interrupt = 0.2
+reconnect = 0.5
+frame_ms = 50
+
+[arrivals]
+mode = "closed"
+people = 8
+
+[stack]
+engines = "fake"
+environment = {VIVA_WAIT_TOLERANCE = "0"}
+
+[thresholds]
+turns.failed = {at_most = 0}
+turns.done = {at_least = 8}
+realtime.done = {at_least = 1}
+turns.interrupted = {at_least = 1}
+first_audible.p95 = {at_most = 30000}
+"""
+
+RUSH = """
+name = "rush"
+seconds = 6
+slo_s = 20
+
+[people]
+lectures = 1
+transports = {jsonl = 1, realtime = 1}
+follow_up = 0.0
+listens = false
+
+[arrivals]
+mode = "open"
+per_s = 2.0
+steps = [1, 10]
+pause_s = 2
+
+[stack]
+engines = "fake"
+environment = {VIVA_MAX_ACTIVE_TURNS = "3", VIVA_LLM_FAKE_FIRST_TOKEN_MS = "1500"}
+
+[thresholds]
+turns.failed = {at_most = 0}
+turns.shed = {at_least = 10}
+first_audible.p95 = {at_most = 1}
+"""
+
+
+def run(scenario: str, folder: Path, *options: str) -> tuple[int, str]:
+    """The exit status of a scenario, and what was printed."""
+    path = folder / "scenario.toml"
+    path.write_text(scenario, encoding="utf-8")
+    command = [sys.executable, "-m", "loadtest", str(path), "--out", str(folder / "out"), *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_people_ask_over_every_transport_and_the_report_says_what_they_saw(tmp_path: Path) -> None:
+    """Answered, interrupted and reconnected callers on the real services; every figure of the report is there."""
+    status, said = run(PEOPLE, tmp_path)
+    assert status == 0, said
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert set(report["by_transport"]) == {"jsonl", "sse", "realtime"}
+    times = report["times_ms"]
+    for name in ("first_audible", "first_audio", "asr", "recall", "llm_first_token", "tts_first_audio", "total"):
+        assert times[name]["n"] > 0, name
+    assert times["first_audible"]["p50"] >= times["first_audio"]["p50"] > times["asr"]["p50"] >= 150
+    assert report["places"]["asr"]["held_ms"] >= 150
+    assert report["resources"]["orchestrator"]["cpu_s_per_turn"] > 0
+    assert 0 < report["generator"]["cpu_share"] < 1.5
+    rows = [json.loads(line) for line in (tmp_path / "out" / "turns.jsonl").read_text().splitlines()]
+    assert len(rows) == report["turns"]["asked"]
+    assert any(row["follow_up"] for row in rows)
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert page.count("<svg") >= 3
+
+
+def test_over_capacity_some_are_refused_and_a_broken_threshold_is_the_exit_status(tmp_path: Path) -> None:
+    """The steps are in the report; refusals are counted as such, with the time to come back, and are no failures."""
+    status, said = run(RUSH, tmp_path)
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert status == 1, said
+    assert [one["name"] for one in report["thresholds"] if not one["ok"]] == ["first_audible.p95"]
+    first, last = report["steps"]
+    assert last["turns"]["shed"] > first["turns"]["shed"]
+    assert last["asked_per_s"] > 3 * first["asked_per_s"]
+    assert last["retry_after_missing"] == 0
+    assert {"jsonl", "realtime"} == {name for name, part in report["by_transport"].items() if part["turns"]["shed"]}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "url", "reason"),
+    [
+        (PEOPLE.replace("spoken = 0.8", "spoken = 8"), None, "line 8: people.spoken"),
+        (PEOPLE, "http://127.0.0.1:9", "No Viva answers"),
+    ],
+    ids=["a wrong scenario", "nobody there"],
+)
+def test_what_could_not_be_run_says_so(tmp_path: Path, scenario: str, url: str | None, reason: str) -> None:
+    """Status 2, and one sentence that says why."""
+    status, said = run(scenario, tmp_path, *(["--url", url] if url else []))
+    assert status == 2
+    assert reason in said
+    assert "Traceback" not in said
