@@ -163,7 +163,15 @@ class PipecatCaller(SocketCaller):
 class SequenceCaller(Caller):
     """Speaks to in_sequence.py, which takes the question as a whole."""
 
+    _response: aiohttp.ClientResponse | None = None
+
+    async def __aexit__(self, *_error: object) -> None:
+        if self._response is not None:
+            self._response.close()
+
     async def ask(self) -> float:
+        if self._response is not None:
+            self._response.close()
         await self._speak()
         ended = time.monotonic()
         self._response = await self._session.post(self._address, data=wav_bytes(self._pcm, self._rate_hz))
