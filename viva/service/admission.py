@@ -18,12 +18,16 @@ class Admission:
         self._shed = shed
         self._refusal = refusal
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Holds a place as long as the context lasts. Raises Overloaded when none is free."""
+    def require_room(self) -> None:
+        """Raises Overloaded when no place is free: asked before a request is read, so that a refusal costs little."""
         if self.active >= self.max_active:
             self._shed.inc()
             raise Overloaded(self._refusal)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Holds a place as long as the context lasts. Raises Overloaded when none is free."""
+        self.require_room()
         self.active += 1
         self._gauge.inc()
         try:

@@ -68,6 +68,18 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def test_what_would_be_refused_anyway_is_refused_before_it_is_read() -> None:
+    """From when the queue of its kind is full; the other kind is let in."""
+    scheduler = scheduler_of(HeldWorker(), max_interactive_s=10)
+    scheduler.require_room(interactive=True)
+    with scheduler.admit(10, interactive=True):
+        with pytest.raises(Overloaded) as caught:
+            scheduler.require_room(interactive=True)
+        assert caught.value.retry_after_s >= 1
+        scheduler.require_room(interactive=False)
+    scheduler.require_room(interactive=True)
+
+
 async def test_questions_overtake_lectures() -> None:
     """An interactive segment that comes last is taken before all waiting segments of a lecture."""
     worker = HeldWorker()

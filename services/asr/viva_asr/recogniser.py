@@ -122,6 +122,14 @@ class Recogniser:
                 finally:
                     await segments.aclose()
 
+    def require_room(self, priority: Priority | None) -> None:
+        """Raises Overloaded when a recording of this priority would be refused whatever is in it.
+
+        Nothing is refused without a priority: which one it has is seen from its length.
+        """
+        if priority is not None:
+            self._scheduler.require_room(interactive=priority == "interactive")
+
     def status(self) -> dict[str, Any]:
         """What /status says: the engine, why it was taken, and the load (audio in seconds)."""
         return {

@@ -73,6 +73,7 @@ async def create_transcription(request: Request) -> Response:
     recogniser: Recogniser = request.app.state.recogniser
     priority = _priority(request.headers.get("x-viva-priority"))
     try:
+        recogniser.require_room(priority)
         async with AsyncExitStack() as stack:
             upload = await stack.enter_async_context(uploaded(request, recogniser.settings.max_upload_bytes))
             started = time.monotonic()

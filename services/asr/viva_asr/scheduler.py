@@ -119,19 +119,30 @@ class Scheduler:
     def admit(self, duration_s: float, *, interactive: bool) -> Ticket:
         """Let a recording in. Raises Overloaded when too much of its kind waits; an empty queue takes any length."""
         queued_s = self.queued_s(interactive)
-        too_much = queued_s > 0 and queued_s + duration_s > self._limits_s[interactive]
-        if too_much or (not interactive and self._batch_recordings >= self._max_batch_recordings):
-            self._metrics.shed.labels("queued_audio" if too_much else "recordings").inc()
-            wait_s = queued_s / (self._speed * max(1, len(self._workers)))
-            raise Overloaded(
-                "Too much audio is waiting to be transcribed; try again later.",
-                retry_after_s=min(max(wait_s, 1.0), 300.0),
-            )
+        if queued_s > 0 and queued_s + duration_s > self._limits_s[interactive]:
+            raise self._refusal("queued_audio", queued_s)
+        if not interactive and self._batch_recordings >= self._max_batch_recordings:
+            raise self._refusal("recordings", queued_s)
         ticket = Ticket(self, duration_s, interactive)
         self._tickets.add(ticket)
         self._metrics.audio.labels(kind_of(interactive)).inc(duration_s)
         self.measure()
         return ticket
+
+    def require_room(self, *, interactive: bool) -> None:
+        """Raises Overloaded when a recording of any length would be refused: asked before it is read."""
+        if (queued_s := self.queued_s(interactive)) >= self._limits_s[interactive]:
+            raise self._refusal("queued_audio", queued_s)
+        if not interactive and self._batch_recordings >= self._max_batch_recordings:
+            raise self._refusal("recordings", queued_s)
+
+    def _refusal(self, reason: str, queued_s: float) -> Overloaded:
+        self._metrics.shed.labels(reason).inc()
+        wait_s = queued_s / (self._speed * max(1, len(self._workers)))
+        return Overloaded(
+            "Too much audio is waiting to be transcribed; try again later.",
+            retry_after_s=min(max(wait_s, 1.0), 300.0),
+        )
 
     def leave(self, ticket: Ticket) -> None:
         """Forget a recording that has ended or whose client has left."""

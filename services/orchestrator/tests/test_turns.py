@@ -344,6 +344,27 @@ async def test_past_capacity_the_excess_is_told_at_once(servers, redis_client, t
     assert 'viva_turns_total{degraded="",outcome="done",transport="test"} 1.0' in page
 
 
+async def test_an_answer_waits_only_until_its_first_words(turns, servers):
+    """What is said after them is nobody's wait any more; where nothing is to be said, the first words shown count."""
+    servers.pause.clear()
+    silent = Question(text="Who?", lecture_id="lec_1", audio_format=None)
+    async with aclosing(turns.run(silent, transport="test")) as turn:
+        async for event in turn:
+            if isinstance(event, events.AnswerDelta):
+                assert (turns.active, turns.room.waiting) == (1, 0)
+                break
+            assert turns.room.waiting == 1
+
+
+async def test_whoever_leaves_waits_no_more(turns, servers):
+    """The place is free when the turn has been cancelled, though no words were heard."""
+    servers.pause.clear()
+    async with aclosing(turns.run(Question(text="Who?", lecture_id="lec_1"), transport="test")) as turn:
+        await anext(turn)
+        assert turns.room.waiting == 1
+    assert turns.room.waiting == 0
+
+
 async def test_a_lecture_still_being_transcribed_is_answered_and_said(turns, parts):
     """From what is there; the answer ends with how much that is, the history has it without."""
     parts.lectures.known = Transcript("lec_1", None, "transcribing", 300.0, 125.0, SEGMENTS)

@@ -39,6 +39,7 @@ async def create_chat_completion(request: Request) -> AnswerResponse:
     `[DONE]`.
     """
     service: LLMService = request.app.state.llm
+    service.admission.require_room()
     body = await limited(request, service.settings.max_body_bytes, what="The request").body()
     asked = parse_request(ChatCompletionRequest, body)
     routes = service.routes(asked.model, fallback=wants_fallback(request))

@@ -25,6 +25,7 @@ _SCHEMA = CompletionRequest.model_json_schema(ref_template=_WHERE)
 async def create_completion(request: Request) -> AnswerResponse:
     """Routes, failures and streams are as for chats."""
     service: LLMService = request.app.state.llm
+    service.admission.require_room()
     body = await limited(request, service.settings.max_body_bytes, what="The request").body()
     asked = parse_request(CompletionRequest, body)
     routes = service.routes(asked.model, fallback=wants_fallback(request))

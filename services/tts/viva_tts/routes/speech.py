@@ -38,6 +38,7 @@ async def create_speech(request: Request) -> Response:
     Once audio flows, a failure shows as a connection that breaks off, or as an `error` event.
     """
     service: TTSService = request.app.state.tts
+    service.admission.require_room()
     asked = await read(request, SpeechRequest)
     voice = service.voices.resolve(asked.voice)
     wanted = Wanted(asked.input, voice, asked.speed, asked.response_format, RATE_HZ)

@@ -30,6 +30,7 @@ OPUS_RATE_HZ = 24_000  # Opus knows no 22.05 kHz; 24 kHz holds as much
 async def synthesize(request: Request) -> Response:
     """The same speech as `/v1/audio/speech`, for players that want samples."""
     service: TTSService = request.app.state.tts
+    service.admission.require_room()
     asked = await read(request, SynthesizeRequest)
     rate_hz = PCM_RATE_HZ if asked.format == "pcm" else OPUS_RATE_HZ
     wanted = Wanted(asked.text, service.voices.resolve(asked.voice), asked.speed, asked.format, rate_hz)
