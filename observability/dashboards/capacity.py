@@ -28,6 +28,7 @@ def _room() -> Row:
 
 def _load() -> Row:
     places = [Query(gauge("viva_active_turns"), "turns"), Query(gauge("viva_max_active_turns"), "places")]
+    done = Query(rate("viva_transcribed_audio_seconds_total"), "seconds in a second")
     unfinished = Query(gauge("viva_lectures_unfinished", by="status", how="max"), "{{status}}")
     rooms = [Query(gauge("viva_waiting_turns"), "waiting"), Query(gauge("viva_max_waiting_turns"), "may wait")]
     stages = [
@@ -46,9 +47,10 @@ def _load() -> Row:
               about="Of recordings without a transcript, and within asr."),
         lines("Waiting for first words", "short", *rooms, runbook="VivaTurnsShed",
               about="Of as many as may: the orchestrators learn from the waits how many the stages carry."),
-        lines("Recordings transcribed", "none", Query(rate("viva_transcribed_audio_seconds_total"), "seconds per second"),
-              runbook="VivaTranscriptionQueueLong", about="Seconds of recordings in a second."),
-        lines("Unfinished lectures", "short", unfinished, stacked=True, runbook="VivaTranscriptionStuck", about="By state."),
+        lines("Recordings transcribed", "none", done, runbook="VivaTranscriptionQueueLong",
+              about="Seconds of recordings in a second."),
+        lines("Unfinished lectures", "short", unfinished, stacked=True, runbook="VivaTranscriptionStuck",
+              about="By state."),
         lines("Turns by pod", "reqps", Query(rate("viva_turns_total", by="pod"), "{{pod}}"), about="Is it even?"),
         lines("Model servers: waiting", "short", Query(gauge("vllm:num_requests_waiting", by="pod"), "{{pod}}"),
               runbook="VivaKvCacheFull", about="What their autoscaler looks at."),
