@@ -21,10 +21,10 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.machine import this_machine
 from loadtest import report as reports
 from loadtest import target
 from loadtest.lectures import record
+from loadtest.machine import this_machine
 from loadtest.page import page
 from loadtest.places import places, totals
 from loadtest.plan import write_plan

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import Machine
 from loadtest import results
+from loadtest.machine import Machine
 from loadtest.scenario import Scenario
 from loadtest.thresholds import judged
 

@@ -1,5 +1,7 @@
 """The objects in k8s/ that are applied beside the chart: the cluster would take them, and Pod Security too."""
 
+import re
+
 import jsonschema
 import kubernetes_validate
 import pytest
@@ -10,7 +12,7 @@ from .kubernetes_versions import VERSIONS
 from .manifests import Manifest, name_of, parse
 from .pod_security import violations
 
-FILES = ("storage-classes.yaml", "redis-restore.yaml", "eks-gateway.yaml")
+FILES = ("storage-classes.yaml", "redis-restore.yaml", "eks-gateway.yaml", "loadtest.yaml")
 OF_AWS = ("gateway.k8s.aws/v1beta1",)
 """Groups whose schemas are not at hand: their fields were compared with the controller's documentation."""
 UNKNOWN = ("GatewayClass",)
@@ -38,6 +40,24 @@ def test_the_pod_that_restores_redis_is_restricted():
     """It runs in the namespace of the release, which may enforce it."""
     (pod,) = [found for found in objects() if found["kind"] == "Pod"]
     assert violations(pod["spec"]) == []
+
+
+def test_the_simulated_callers_are_restricted_and_let_in():
+    """Their pod may run where Pod Security is enforced; their policy opens the orchestrator of the release to them."""
+    found = {each["kind"]: each for each in objects() if each["metadata"]["name"] == "viva-loadtest"}
+    job, policy = found["Job"], found["NetworkPolicy"]
+    pod = job["spec"]["template"]
+    assert violations(pod["spec"]) == []
+    selected = policy["spec"]["podSelector"]["matchLabels"]
+    release = render({"checkApis": False}, namespace=job["metadata"]["namespace"])
+    (orchestrator,) = [pod for pod in release.pods if pod.component == "orchestrator"]
+    assert selected.items() <= orchestrator.labels.items()
+    (rule,) = policy["spec"]["ingress"]
+    assert rule["from"][0]["podSelector"]["matchLabels"] == pod["metadata"]["labels"]
+    (command,) = pod["spec"]["containers"][0]["args"]
+    address = re.search(r"--url http://([\w-]+):(\d+)", command)
+    service = release.find("Service", address[1])
+    assert [port["port"] for port in service["spec"]["ports"]] == [int(address[2])] == [rule["ports"][0]["port"]]
 
 
 def test_the_targets_of_the_gateway_are_the_orchestrators_pods():

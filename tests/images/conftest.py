@@ -60,8 +60,13 @@ def parse(service: str, text: str) -> Dockerfile:
 
 @pytest.fixture(scope="session")
 def read_dockerfile() -> Callable[[str], Dockerfile]:
-    """Reads the Dockerfile of a service."""
-    return lambda service: parse(service, (ROOT / "services" / service / "Dockerfile").read_text(encoding="utf-8"))
+    """Reads the Dockerfile of a service, or of what else has an image."""
+
+    def read(name: str) -> Dockerfile:
+        folder = ROOT / "services" / name if name in SERVICES else ROOT / name
+        return parse(name, (folder / "Dockerfile").read_text(encoding="utf-8"))
+
+    return read
 
 
 @pytest.fixture(params=SERVICES)

@@ -67,6 +67,14 @@ def test_only_the_images_that_are_named_are_built(programs):
     assert build.endswith("--platform linux/arm64 --build-arg A=b --build-arg C=d .")
 
 
+def test_that_of_the_simulated_callers_is_built_when_it_is_named(programs, version):
+    """Nobody needs it to run Viva."""
+    programs.add("podman")
+    ran = programs.run("images", "build", "loadtest")
+    (build,) = [call for call in ran.calls if " build " in call]
+    assert f"--file loadtest/Dockerfile --tag localhost/viva-loadtest:{version} " in build
+
+
 def test_an_image_with_piper_says_its_licence(programs):
     """Whoever passes it on has to know."""
     programs.add("docker")
@@ -88,7 +96,8 @@ def test_an_image_that_there_is_not_is_refused(programs):
     """Before anything is built."""
     programs.add("docker")
     ran = programs.run("images", "build", "asr", "redis")
-    assert (ran.status, ran.said) == (1, "There is no image of 'redis'. There are: orchestrator asr llm tts.\n")
+    said = "There is no image of 'redis'. There are: orchestrator asr llm tts loadtest.\n"
+    assert (ran.status, ran.said) == (1, said)
     assert ran.calls == []
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.machine import Machine
 from loadtest.distribution import distribution, thinned
+from loadtest.machine import Machine
 from loadtest.page import page
 from loadtest.places import total
 from loadtest.plots import Series, lines, ticks
