@@ -18,8 +18,13 @@ from .manifests import Rendered
 from .promql import label_names_grouped_by, metrics_of
 
 RECORDED = tomllib.loads((Path(__file__).parent / "recorded.toml").read_text())
-TARGET_LABELS = {"namespace", "pod", "component", "instance", "job", "le"}
+TARGET_LABELS = {"namespace", "pod", "component", "release", "instance", "job", "le"}
 """Given by the scrape, whichever way; `le` is the buckets'."""
+RENAMED = {"exported_namespace", "exported_pod", "exported_container"}
+"""What an exporter's own labels become where the scrape has given such labels, too."""
+PAGES = Path(__file__).parents[1] / "observability" / "pages"
+PROMETHEUS_OWN = {"up": set()}
+"""What no page has: Prometheus writes it about each target."""
 EVERYTHING = {
     "checkApis": False,
     "objectStore": S3,
@@ -55,7 +60,19 @@ def known(pages: dict[str, str]) -> dict[str, set[str]]:
         names = [*others["gauges"], *(f"{name}_total" for name in others["counters"])]
         names += [f"{name}_bucket" for name in others["histograms"]]
         found |= {name: set(others["labels"]) for name in names}
-    return found
+    for page in PAGES.glob("*.txt"):
+        for name, labels in re.findall(r"^((?:DCGM_|vllm:)\w+)\{(.*)\}", page.read_text(), re.MULTILINE):
+            found.setdefault(name, set()).update(re.findall(r'(\w+)="', labels), RENAMED)
+    return found | recorded_by_rules() | PROMETHEUS_OWN
+
+
+def recorded_by_rules() -> dict[str, set[str]]:
+    """The series that the rules make themselves, with the labels that they give and keep."""
+    (manifest,) = render(EVERYTHING).kind("PrometheusRule")
+    made: dict[str, set[str]] = {}
+    for rule in (rule for group in manifest["spec"]["groups"] for rule in group["rules"] if "record" in rule):
+        made[rule["record"]] = {*rule.get("labels", {}), *label_names_grouped_by(rule["expr"])}
+    return made
 
 
 def expressions(rendered: Rendered) -> Iterator[tuple[str, str]]:
@@ -126,9 +143,10 @@ def test_dashboards_use_the_namespace_and_source_that_are_chosen():
     for path in (CHART / "files" / "dashboards").glob("*.json"):
         dashboard = json.loads(path.read_text())
         assert dashboard["uid"]
-        for panel in dashboard["panels"]:
+        for panel in (each for each in dashboard["panels"] if each["type"] != "row"):
             assert panel["datasource"]["uid"] == "${datasource}", panel["title"]
             for target in panel["targets"]:
+                assert target["datasource"]["uid"] == "${datasource}", panel["title"]
                 assert 'namespace="$namespace"' in target["expr"], panel["title"]
 
 
@@ -143,19 +161,35 @@ def test_the_choices_of_a_dashboard_come_from_a_metric_that_is_there(known: dict
         assert all(found[1] in known and found[2] in TARGET_LABELS for found in asked), chosen
 
 
+def alerts(rendered: Rendered) -> list[dict]:
+    """The alerts of a release."""
+    (rules,) = rendered.kind("PrometheusRule")
+    return [rule for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule]
+
+
 def test_every_alert_has_a_runbook_that_is_there():
-    """A link into a document of this repository, to a heading of its own."""
-    (rules,) = render(EVERYTHING).kind("PrometheusRule")
-    for group in rules["spec"]["groups"]:
-        for rule in group["rules"]:
-            path, _, heading = rule["annotations"]["runbook"].partition("#")
-            text = (CHART.parents[1] / path).read_text()
-            titles = {
-                re.sub(r"[^\w -]", "", line.lstrip("# ").lower()).replace(" ", "-")
-                for line in text.splitlines()
-                if line.startswith("#")
-            }
-            assert heading in titles, rule["alert"]
+    """The path of a page of this repository that is called like the alert."""
+    found = alerts(render(EVERYTHING))
+    assert len(found) > 10
+    for rule in found:
+        path = rule["annotations"]["runbook_url"]
+        assert Path(path).stem == rule["alert"]
+        assert (CHART.parents[1] / path).exists(), path
+
+
+def test_runbooks_are_linked_where_they_are_published():
+    """With an address for them, alerts and dashboards lead there, and no path of the repository is left."""
+    monitoring = EVERYTHING["monitoring"] | {"runbooks": "https://wiki.example.com/viva/"}
+    rendered = render(EVERYTHING | {"monitoring": monitoring})
+    for rule in alerts(rendered):
+        assert rule["annotations"]["runbook_url"] == f"https://wiki.example.com/viva/{rule['alert']}.md"
+    dashboards = [each for each in rendered.kind("ConfigMap") if "-dashboard-" in each["metadata"]["name"]]
+    assert len(dashboards) == 4
+    for manifest in dashboards:
+        (text,) = manifest["data"].values()
+        assert "docs/runbooks" not in text
+        (address,) = [each for each in json.loads(text)["templating"]["list"] if each["name"] == "runbooks"]
+        assert address["query"] == "https://wiki.example.com/viva"
 
 
 def test_pods_are_scraped_once(combination: str, rendered: Rendered):

@@ -2,7 +2,7 @@
 
 import yaml
 
-from .chart import NAMESPACE, render
+from .chart import NAMESPACE, RELEASE, render
 from .combinations import ALL
 from .manifests import Rendered
 from .pods import Pod
@@ -39,6 +39,7 @@ def test_pods_with_metrics_are_found_at_their_port():
         assert found["__address__"] == f"10.244.1.9:{WITH_METRICS[pod.component]}"
         assert found["__metrics_path__"] == "/metrics"
         assert (found["namespace"], found["component"]) == (NAMESPACE, pod.component)
+        assert found["release"] == RELEASE
         assert found["pod"].startswith(pod.owner["metadata"]["name"])
 
 
@@ -69,4 +70,4 @@ def test_the_operator_finds_the_same_services():
     }
     assert having == set(WITH_METRICS)
     assert endpoint["path"] == "/metrics"
-    assert {each["targetLabel"] for each in endpoint["relabelings"]} == {"component"}
+    assert {each["targetLabel"] for each in endpoint["relabelings"]} == {"component", "release"}
