@@ -9,7 +9,6 @@ not be.
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -110,8 +109,7 @@ def _generate(plan: Path, folder: Path, port: int | None) -> None:
     """The callers, in a process of their own. Raises GeneratorFailed."""
     page = ["--page", str(port)] if port else []
     command = [sys.executable, "-m", "loadtest.swarm", str(plan), str(folder), *page]
-    # Locust has messages of its own for whoever has an account with its makers.
-    done = subprocess.run(command, env={**os.environ, "LOCUST_SKIP_LOG_SETUP": "1"}, check=False)
+    done = subprocess.run(command, check=False)
     if done.returncode != 0:
         raise GeneratorFailed(f"The generator ended with status {done.returncode}.")
 

@@ -2,7 +2,7 @@
 
 import random
 from bisect import bisect
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -72,8 +72,3 @@ class Person:
         """Whether the connection is lost before the next question."""
         return self._chance.random() < self._habits.reconnect
 
-
-def weights(transports: Mapping[str, float]) -> dict[str, float]:
-    """The shares of the transports, of 1."""
-    whole = sum(transports.values())
-    return {name: weight / whole for name, weight in transports.items() if weight}

@@ -69,7 +69,7 @@ class Arrivals(_Table):
     pause_s: float = Field(5.0, ge=0)
     """Seconds without arrivals between two steps."""
     probe_people: int | None = Field(None, ge=1)
-    """`open`: first so many people ask without a pause; the answers in a second that come in time are `per_s`."""
+    """`open`: first so many people ask without a pause; the answers in a second are `per_s`."""
     probe_s: float = Field(15.0, gt=0)
 
     @model_validator(mode="after")

@@ -97,7 +97,7 @@ class Swarm:
         time.sleep(max(0.0, began + seconds - time.monotonic()))
 
     def _probed(self) -> float:
-        """Questions in a second that are answered in time when so many people ask without a pause."""
+        """Questions in a second that are answered when so many people ask without a pause."""
         arrivals, crowd = self._scenario.arrivals, self._crowd
         crowd.thinks = False
         Participant.step = -1
@@ -105,16 +105,10 @@ class Swarm:
         ended = time.monotonic() - crowd.began
         crowd.over = True
         self._runner.user_greenlets.join(timeout=DRAIN_S)
-        began = arrivals.probe_s / 3  # until everybody has asked, and the first are answered
-        most_ms = self._scenario.slo_s * 1000
-        useful = sum(
-            row["outcome"] == "done"
-            and (row["first_audible_ms"] or most_ms + 1) <= most_ms
-            and began <= row["at_s"] + row["ended_ms"] / 1000 < ended
-            for row in self._rows.all
-        )
+        began = arrivals.probe_s / 2  # until everybody has asked, and the first are answered
+        moments = [row["at_s"] + row["ended_ms"] / 1000 for row in self._rows.all if row["outcome"] == "done"]
         crowd.over, crowd.thinks, crowd.began = False, True, time.monotonic()
-        per_s = max(useful / (ended - began), 0.1)
+        per_s = max(sum(began <= at < ended for at in moments) / (ended - began), 0.1)
         self.probe = {"people": arrivals.probe_people, "seconds": round(ended, 1), "per_s": round(per_s, 2)}
         return per_s
 

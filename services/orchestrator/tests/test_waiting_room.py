@@ -25,7 +25,7 @@ class System:
     refused: int = 0
 
     def __post_init__(self) -> None:
-        self.room = WaitingRoom(tolerance=1.5, most=1000, now=lambda: self.now)
+        self.room = WaitingRoom(tolerance=1.4, most=1000, now=lambda: self.now)
         self._free = [0.0] * self.workers
         self._ending: list[tuple[float, int, float, Wait]] = []
 
@@ -111,7 +111,7 @@ def test_a_stage_that_has_become_slower_is_found_normal_after_a_while() -> None:
 
 def test_one_after_the_other_is_never_refused_however_slow() -> None:
     """Whoever waits alone waits for nobody else: a slow machine is no overload."""
-    room = WaitingRoom(tolerance=1.5, most=100)
+    room = WaitingRoom(tolerance=1.4, most=100)
     for number in range(200):
         room.enter("typed").heard(0.1 * number)
     assert room.limit == START
@@ -119,7 +119,7 @@ def test_one_after_the_other_is_never_refused_however_slow() -> None:
 
 def test_kinds_are_compared_with_their_own() -> None:
     """A typed question is answered sooner than a spoken one; that is no sign of a queue."""
-    room = WaitingRoom(tolerance=1.5, most=100)
+    room = WaitingRoom(tolerance=1.4, most=100)
     for kind, seconds in (("typed", 0.2), ("spoken", 1.0)):
         room.enter(kind).heard(seconds)
     for _ in range(50):
@@ -131,7 +131,7 @@ def test_kinds_are_compared_with_their_own() -> None:
 
 def test_a_wait_ends_once() -> None:
     """Whether it was heard, or left, or both: the place is given back, and not twice."""
-    room = WaitingRoom(tolerance=1.5, most=100)
+    room = WaitingRoom(tolerance=1.4, most=100)
     wait, other = room.enter("typed"), room.enter("typed")
     wait.heard(1.0)
     wait.left()
@@ -143,7 +143,7 @@ def test_a_wait_ends_once() -> None:
 
 def test_who_is_refused_is_told_to_come_back_the_later_the_more_are() -> None:
     """Otherwise all of them would be back in a second."""
-    room = WaitingRoom(tolerance=1.5, most=1)
+    room = WaitingRoom(tolerance=1.4, most=1)
     room.enter("typed")
     told = []
     for _ in range(100):
@@ -168,7 +168,7 @@ def test_switched_off_the_limit_is_the_most() -> None:
 
 def test_it_never_closes() -> None:
     """However slow everything is, a few are let in, or nothing would ever be learned again."""
-    room = WaitingRoom(tolerance=1.5, most=100)
+    room = WaitingRoom(tolerance=1.4, most=100)
     room.enter("typed").heard(0.01)
     for _ in range(500):
         waits = []

@@ -42,7 +42,7 @@ class Settings(ContextSettings, LectureSettings, RealtimeSettings, ServiceSettin
         128, ge=1, description="Turns that one replica answers at once; more get 503 with Retry-After"
     )
     wait_tolerance: float = Field(
-        1.5,
+        1.4,
         ge=0,
         description="More questions get 503 with Retry-After as soon as the first words of answers take so many times "
         "as long as when hardly anybody asks; 0: only VIVA_MAX_ACTIVE_TURNS counts",

@@ -91,7 +91,7 @@ class WaitingRoom:
         self.require_room()
         self._refused_share *= 0.95
         self.waiting += 1
-        return Wait(self, kind, quiet=self.waiting <= max(1, self.limit // 4))
+        return Wait(self, kind, quiet=self.waiting <= max(1, self.limit // 8))
 
     def require_room(self) -> None:
         """Raises Overloaded when nobody else is let in."""
