@@ -112,6 +112,7 @@ def test_everything_comes_pinned_and_compiled(dockerfile):
     assert re.fullmatch(
         rf'{pip} --only-binary :all: -c constraints\.txt "\.\[[a-z,]+\]" (?:{service}|"{service}\[\S+\]")', first
     )
+    assert "traces" in re.search(r'"\.\[([a-z,]+)\]"', first).group(1).split(",")  # asked for by a variable alone
     for other in others:
         assert re.fullmatch(rf"{pip} --no-deps --require-hashes -r services/{dockerfile.service}/[\w-]+\.txt", other)
 

@@ -92,7 +92,7 @@ class GivenAnswer:
                     patience.wait()
             if not finished:
                 raise Failure(Reason.BAD_STREAM, "the stream ended without its finish mark")
-            self._outcome = "ok"
+            self._outcome, self._wrote_s = "ok", time.monotonic() - self._first_at
             self._replica.health.answered()
         except Exception as error:
             failure = as_failure(error, f"nothing for {chunk_s:g} s in the middle of an answer")

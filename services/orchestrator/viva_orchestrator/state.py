@@ -28,7 +28,8 @@ class RedisMetrics:
     def __init__(self, metrics: ServiceMetrics) -> None:
         self._seconds = metrics.histogram(
             "viva_redis_seconds",
-            "Time of one call to Redis, waiting for a connection and a second try included: ok, error, given_up, no_script",
+            "Time of one call to Redis, waiting for a connection and a second try included, by command and outcome: "
+            "ok, error, given_up, no_script",
             ("operation", "outcome"),
             buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0),
         )

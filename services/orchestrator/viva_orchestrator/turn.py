@@ -316,7 +316,7 @@ class Turn:
         question, started = self.question, time.monotonic()
 
         def take(made: bytes) -> None:
-            self.times.setdefault("tts_first_audio_ms", (time.monotonic() - started) * 1000)
+            self.mark("tts_first_audio_ms", since=started)
             audio.add(made)
 
         try:
@@ -374,10 +374,10 @@ class Turn:
 
     # -- times --------------------------------------------------------------------------------------------
 
-    def mark(self, name: str) -> None:
-        """Notes the moment when something happened first, in ms since the turn began."""
+    def mark(self, name: str, *, since: float | None = None) -> None:
+        """Notes the moment when something happened first, in ms since the turn began or a part of it."""
         if name not in self.times:
-            self.times[name] = (time.monotonic() - self.started) * 1000
+            self.times[name] = (time.monotonic() - (since or self.started)) * 1000
             current_span().event(name.removesuffix("_ms"))
 
     def receipt(self) -> events.Receipt:
