@@ -6,7 +6,7 @@ from benchmarks.stage_overload import CALLERS, Answer, Seen, overloaded
 
 
 async def test_refusals_are_told_from_answers() -> None:
-    """As many callers as there is room for find the capacity; the times of the refused are not those of the answered."""
+    """As many callers as there is room for find the capacity; the refused have times of their own."""
     active = 0
 
     async def send() -> Answer:
