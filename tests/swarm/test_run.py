@@ -113,7 +113,7 @@ def test_over_capacity_some_are_refused_and_a_broken_threshold_is_the_exit_statu
 @pytest.mark.parametrize(
     ("scenario", "url", "reason"),
     [
-        (PEOPLE.replace("spoken = 0.8", "spoken = 8"), None, "line 8: people.spoken"),
+        (PEOPLE.replace("spoken = 0.8", "spoken = 8"), None, "line 9: people.spoken"),
         (PEOPLE, "http://127.0.0.1:9", "No Viva answers"),
     ],
     ids=["a wrong scenario", "nobody there"],
