@@ -277,6 +277,18 @@ async def test_server_that_is_faster_than_its_reader_waits(pool, server):
     assert len(await body_of(connection)) == 512 * 0x8000
 
 
+async def test_rest_that_nobody_reads_holds_up_no_later_response(pool, server):
+    """A connection whose last reader left more unread than may wait is as good as new."""
+    size = 256 * 1024 + 1  # with its last byte it is more than may wait
+    server.says(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+    server.says(WHOLE)
+    connection = await ask(pool)
+    await until(lambda: connection.response.is_whole)
+    connection.leave()
+    assert await body_of(await ask(pool)) == b"ok"
+    assert server.connections == 1
+
+
 async def test_no_server(pool, server):
     """A refused connection and an unknown name are told apart."""
     await server.stop()

@@ -51,9 +51,7 @@ class Connection(asyncio.Protocol):
                 return b""
             await self._news()
         body, self._unread = self._unread, b""
-        if self._paused:
-            self._paused = False
-            self._transport.resume_reading()
+        self._go_on()
         return body
 
     def leave(self, *, ended: bool = False) -> None:
@@ -64,6 +62,7 @@ class Connection(asyncio.Protocol):
         to do so, for which nobody has to wait.
         """
         self._unread = b""
+        self._go_on()
         if self._response.is_whole:
             self._finish()
         elif ended and self._error is None:
@@ -121,6 +120,11 @@ class Connection(asyncio.Protocol):
         if len(unread) > _MOST_UNREAD and not self._paused:
             self._paused = True
             self._transport.pause_reading()
+
+    def _go_on(self) -> None:
+        if self._paused:
+            self._paused = False
+            self._transport.resume_reading()
 
     def connection_lost(self, error: Exception | None) -> None:
         """The connection ended, by us or by the server."""
