@@ -176,3 +176,15 @@ def test_it_holds_no_installer(image):
     """Whoever gets into a container cannot install into its environment."""
     ran = subprocess.run([image.python, "-I", "-m", "pip", "--version"], capture_output=True, check=False)
     assert ran.returncode != 0
+
+
+@pytest.mark.parametrize("image", ["loadtest"], indirect=True)
+def test_the_simulated_callers_are_there(image, tmp_path):
+    """The report's part and the generator's, with Locust, their scenarios and lectures."""
+    asked = [image.python, "-m", "loadtest", "nothing", "--url", "http://127.0.0.1:9"]
+    ran = subprocess.run(asked, cwd=tmp_path, env=image.environ, capture_output=True, text=True, check=False)
+    assert ran.returncode == 2, ran.stderr
+    assert "short" in ran.stderr
+    helped = [image.python, "-m", "loadtest.swarm", "--help"]
+    ran = subprocess.run(helped, cwd=tmp_path, env=image.environ, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "PLAN.json" in ran.stdout) == (0, True), ran.stderr
