@@ -1,7 +1,6 @@
 """A real Alertmanager, and the webhook of somebody who is on call."""
 
 import json
-import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,24 +20,23 @@ class OnCall:
     """Everything that the webhook was sent."""
 
     url: str
-    notified: queue.Queue[dict] = field(default_factory=queue.Queue)
+    notified: list[dict] = field(default_factory=list)
 
-    def next_about(self, alert: str, status: str, patience_s: float) -> dict:
-        """The next alert of this name and status; raises queue.Empty when it does not come."""
-        while True:
-            for each in self.notified.get(timeout=patience_s)["alerts"]:
-                if each["labels"]["alertname"] == alert and each["status"] == status:
-                    return each
+    def told(self, alert: str, status: str) -> dict | None:
+        """The first alert of this name and status, once it has come."""
+        alerts = [each for notification in list(self.notified) for each in notification["alerts"]]
+        wanted = (each for each in alerts if (each["labels"]["alertname"], each["status"]) == (alert, status))
+        return next(wanted, None)
 
 
 @contextmanager
 def on_call() -> Iterator[OnCall]:
     """A web server that writes down what is posted to it."""
-    notified: queue.Queue[dict] = queue.Queue()
+    notified: list[dict] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            notified.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            notified.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             self.send_response(200)
             self.end_headers()
 

@@ -1,4 +1,4 @@
-"""Serves a page of metrics to Prometheus as if its program ran: at each look the counters have gone on."""
+"""Stands in for what does not run here: pages of metrics whose counters go on, and a collector of traces."""
 
 import re
 import threading
@@ -59,7 +59,31 @@ def served(path: Path, **gauges: float) -> Iterator[str]:
         def log_message(self, *_arguments: object) -> None:
             """Nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with _running(Handler) as address:
+        yield address
+
+
+@contextmanager
+def trace_sink() -> Iterator[str]:
+    """The URL of a collector that takes every trace and keeps none."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nothing."""
+
+    with _running(Handler) as address:
+        yield f"http://{address}"
+
+
+@contextmanager
+def _running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:

@@ -31,10 +31,10 @@ def hurried(folder: Path) -> list[Path]:
     return copies
 
 
-def ask(client: VivaClient, spoken: Path) -> str:
+def ask(client: VivaClient, lecture: str, spoken: Path) -> str:
     """`done`, or the code of the error."""
     try:
-        *_, last = client.ask(None, None, spoken)
+        *_, last = client.ask(None, lecture, spoken)
     except VivaError as error:
         return error.code
     return getattr(last, "code", "done")
@@ -55,23 +55,24 @@ def test_5xx_wake_somebody_and_the_end_of_them_is_told_too(tmp_path: Path):
 def _kill_asr_and_be_told(everything: Watched, person: OnCall, spoken: Path) -> None:
     asr = everything.stack["asr"]
     with VivaClient(everything.url) as client:
-        assert ask(client, spoken) == "done"
+        lecture = client.upload(spoken).lecture_id
+        list(client.follow(lecture))
+        assert ask(client, lecture, spoken) == "done"
         os.kill(asr.pid, signal.SIGKILL)
         assert asr.wait(START_S)
         everything.prometheus.wait_for_scrape()
 
-        def raised() -> bool:
-            assert ask(client, spoken) == "asr_unavailable"
-            return not person.notified.empty()
+        def asked_and_told() -> dict | None:
+            assert ask(client, lecture, spoken) == "asr_unavailable"
+            return person.told(ALERT, "firing")
 
-        wait_for("a notification", raised, PATIENCE_S)
-        fired = person.next_about(ALERT, "firing", PATIENCE_S)
+        fired = wait_for("a notification", asked_and_told, PATIENCE_S)
         everything.stack.restart(asr)
         wait_for("asr again", asr.check_ready, START_S)
-        wait_for("an answer", lambda: ask(client, spoken) == "done", PATIENCE_S)
+        wait_for("an answer", lambda: ask(client, lecture, spoken) == "done", PATIENCE_S)
     assert fired["labels"]["component"] == "orchestrator"
     assert fired["labels"]["severity"] == "critical"
     assert re.fullmatch(r"orchestrator answers [\d.]+% of its requests with 5xx\.", fired["annotations"]["summary"])
     assert fired["annotations"]["runbook_url"] == f"docs/runbooks/{ALERT}.md"
-    resolved = person.next_about(ALERT, "resolved", PATIENCE_S)
+    resolved = wait_for("its end", lambda: person.told(ALERT, "resolved"), PATIENCE_S)
     assert resolved["labels"] == fired["labels"]

@@ -66,9 +66,13 @@ def test_prometheus_comes_with_the_stack_and_goes_with_it(tmp_path: Path):
     grafana.chmod(0o755)
     with observed(tmp_path, str(programs)) as (process, printed):
         text = printed.read_text()
-        url = re.search(rf"Prometheus: (http://{LOOPBACK}:\d+)/graph +Alerts: \1/alerts", text)[1]
-        assert httpx.get(f"{url}/graph", trust_env=False).status_code == 200
-        dashboards = re.search(rf"Grafana: (http://{LOOPBACK}:\d+)/dashboards", text)[1]
+        url = re.search(rf"Prometheus, .+: (http://{LOOPBACK}:\d+)\n", text)[1]
+        page = httpx.get(url, trust_env=False, follow_redirects=True)
+        scripts = re.findall(r'<script [^>]*src="([^"]+)"', page.text)
+        assert scripts
+        for script in scripts:  # without them the page is there and does nothing
+            assert httpx.get(f"{url}{script}", trust_env=False).status_code == 200, script
+        dashboards = re.search(rf"Grafana, .+: (http://{LOOPBACK}:\d+)/dashboards", text)[1]
         assert httpx.get(f"{dashboards}/api/health", trust_env=False).status_code == 200
         prometheus = Prometheus(url)
         wait_for("four services up", lambda: sorted(prometheus.targets().items()) == [

@@ -79,5 +79,8 @@ def test_the_shares_of_bad_events_are_those_of_the_traffic(under_load: Watched):
 
 
 def test_slow_answers_lead_to_their_traces(under_load: Watched):
-    """Prometheus keeps the exemplars of the histograms, where traces are recorded; without traces there are none."""
-    assert under_load.prometheus.exemplars("viva_first_audio_seconds_bucket") == []
+    """Prometheus has scraped and kept the exemplars of the histogram: each names a trace."""
+    found = under_load.prometheus.exemplars("viva_first_audio_seconds_bucket")
+    traces = [each["labels"]["trace_id"] for series in found for each in series["exemplars"]]
+    assert traces
+    assert all(re.fullmatch("[0-9a-f]{32}", trace) for trace in traces)

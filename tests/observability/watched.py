@@ -16,7 +16,7 @@ from viva.stack.prometheus import NAMESPACE, RELEASE, configuration, prometheus_
 from viva.stack.stack import Stack
 
 from .api import Prometheus, wait_for
-from .page_server import served
+from .page_server import served, trace_sink
 from .queries import RULES
 
 START_S = 180.0  # of patience on a busy machine, not of speed
@@ -60,7 +60,8 @@ def watched(folder: Path, *, alertmanager: str = "", rules: Sequence[Path] = RUL
     """Everything, up and scraped at least once."""
     with ExitStack() as held:
         place = Place(folder / "viva", free_ports(1)[0])
-        parts = plan(place, clean_environment() | FAKE)
+        traces = {"VIVA_OTLP_ENDPOINT": held.enter_context(trace_sink())}
+        parts = plan(place, clean_environment() | FAKE | traces)
         stack = held.enter_context(Stack(parts, place.logs))
         stack.start(START_S)
         closed = held.enter_context(socket.socket())  # bound and not listening: whoever calls is refused

@@ -76,9 +76,9 @@ def _print_directions(place: Place, stack: Stack, console: Console) -> None:
 def _print_observers(stack: Stack, console: Console) -> None:
     watching = {part.name: part.part.url for part in stack.parts if part.name in ("prometheus", "grafana")}
     if "prometheus" in watching:
-        console.print(f"  Prometheus: {watching['prometheus']}/graph{'':6}Alerts: {watching['prometheus']}/alerts")
+        console.print(f"  Prometheus, with graphs and alerts: {watching['prometheus']}")
         if "grafana" in watching:
-            console.print(f"  Grafana: {watching['grafana']}/dashboards")
+            console.print(f"  Grafana, with the dashboards: {watching['grafana']}/dashboards")
         else:
             console.print("  Grafana is not installed: k8s/grafana has the dashboards for one that is elsewhere.")
 
