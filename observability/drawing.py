@@ -9,7 +9,7 @@ from html import escape
 COLUMNS, ROW_HEIGHT, GAP = 24, 30, 8
 COLOURS = ("#3274d9", "#e0752d", "#56a64b", "#8f3bb8", "#c4162a", "#1f9d9a", "#b08900", "#6d7278")
 NAMED = {"green": "#3d9142", "orange": "#e0752d", "red": "#c4162a", "blue": "#3274d9", "transparent": "none"}
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 34, 46
+LEFT, RIGHT, TOP, BOTTOM = 56, 14, 34, 46
 STYLE = """
 body { margin: 0; background: #f4f5f5; font: 12px Inter, "Segoe UI", "DejaVu Sans", sans-serif; color: #24292e; }
 h1 { font-size: 17px; font-weight: 600; margin: 0; padding: 14px 16px 2px; }
@@ -22,7 +22,7 @@ h1 { font-size: 17px; font-weight: 600; margin: 0; padding: 14px 16px 2px; }
 svg { position: absolute; left: 0; top: 0; } svg text { font-size: 10.5px; fill: #6a7077; }
 .legend { position: absolute; left: 10px; right: 8px; bottom: 6px; white-space: nowrap; overflow: hidden; }
 .legend i { display: inline-block; width: 12px; height: 3px; border-radius: 2px; margin: 0 5px 3px 0; }
-.legend span { margin-right: 14px; }
+.legend span { margin-right: 10px; font-size: 11px; }
 """
 
 
@@ -178,9 +178,9 @@ def _axes(span: tuple[float, float], top: float, box, unit: str) -> str:
         label = escape(shown(top * step / 4, unit))
         parts.append(_level(box, at, "#eceef0"))
         parts.append(f'<text x="{left - 6}" y="{at + 3.5:.1f}" text-anchor="end">{label}</text>')
-    every = next(seconds for seconds in (15, 30, 60, 120, 300, 900, 3600) if (span[1] - span[0]) / seconds <= 6)
+    every = next(seconds for seconds in (15, 30, 60, 120, 300, 900, 3600) if (span[1] - span[0]) / seconds <= 5)
     for at in range(math.ceil(span[0] / every) * every, int(span[1]) + 1, every):
-        x = left + (right - left) * (at - span[0]) / (span[1] - span[0])
+        x = min(left + (right - left) * (at - span[0]) / (span[1] - span[0]), right - 18)
         label = time.strftime("%H:%M:%S" if every < 60 else "%H:%M", time.gmtime(at))
         parts.append(f'<text x="{x:.0f}" y="{lower + 15:.0f}" text-anchor="middle">{label}</text>')
     return "".join(parts)
