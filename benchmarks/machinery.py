@@ -64,6 +64,7 @@ FAKES = {
     "VIVA_TTS_WORKERS": "32",
     "VIVA_TTS_MAX_ACTIVE": "1000",
     "VIVA_MAX_ACTIVE_TURNS": "1000",
+    "VIVA_WAIT_TOLERANCE": "0",  # nobody is refused: what more turns cost is to be seen
     "VIVA_LOG_LEVEL": "warning",
 }
 
