@@ -51,6 +51,16 @@ def test_auto_is_text_on_a_terminal_and_json_otherwise(log_format, on_terminal, 
         assert not line.lstrip().startswith("{")
 
 
+@pytest.mark.parametrize(
+    "value", ["'\\ud800'", "2**70", "{1: 2}", "{'a', 'a'}", "ValueError('x')", "float('nan')"]
+)
+def test_every_value_can_be_logged(value):
+    """A line is not lost for what is in it."""
+    log = LOG.format(log_format="json").replace("count=3", f"count={value}")
+    run = subprocess.run([sys.executable, "-c", log], capture_output=True, text=True, check=True)
+    assert "count" in json.loads(run.stderr)
+
+
 def test_sessions_in_the_addresses_of_websockets_are_not_logged():
     """Who has a session's id has the session; uvicorn would log it with the query."""
     log = LOG.format(log_format="json") + """

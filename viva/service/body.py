@@ -13,10 +13,13 @@ def limited(request: Request, max_bytes: int, *, what: str, param: str | None = 
     `what` names it in the message ("The question", "The recording"), `param` is the field at fault. Raises at once
     when Content-Length says so.
     """
-    error = TooLarge(f"{what} may have {max_bytes:,} bytes at most.", param=param)
+
+    def error() -> TooLarge:
+        return TooLarge(f"{what} may have {max_bytes:,} bytes at most.", param=param)
+
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > max_bytes:
-        raise error
+        raise error()
     received = 0
 
     async def receive() -> Message:
@@ -24,7 +27,7 @@ def limited(request: Request, max_bytes: int, *, what: str, param: str | None = 
         message = await request.receive()
         received += len(message.get("body", b""))
         if received > max_bytes:
-            raise error
+            raise error()
         return message
 
     return Request(request.scope, receive)

@@ -1,8 +1,11 @@
 """Structured logs: JSON lines in containers, readable lines on a terminal, a request id in both."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
 
+import orjson
 import structlog
 
 from viva.service.settings import ServiceSettings
@@ -20,7 +23,7 @@ def configure_logging(service: str, settings: ServiceSettings) -> None:
         _service_name(service),
     ]
     last = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
         if as_json
         else [
             structlog.dev.ConsoleRenderer(
@@ -34,6 +37,7 @@ def configure_logging(service: str, settings: ServiceSettings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    _leave_out_of_records()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -48,6 +52,21 @@ def configure_logging(service: str, settings: ServiceSettings) -> None:
     logging.getLogger("uvicorn.error").addFilter(_not_a_websocket)
     for noisy in ("asyncio", "httpx", "aiohttp.access", "bm25s", "faster_whisper"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _leave_out_of_records() -> None:
+    """Has the standard library not look up what no line of ours shows: where it was logged, in which thread, process
+    and task. Each request has a line, and that was a quarter of its cost."""
+    logging._srcfile = None  # as logging's documentation advises ("Optimization")
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+def _json(event: dict, *, default: Callable[[object], object]) -> str:
+    """One line; by the standard library's encoder, in ten times the time, where orjson refuses what it takes."""
+    try:
+        return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return json.dumps(event, default=default)
 
 
 def _trace_ids(_logger, _method, event: dict) -> dict:

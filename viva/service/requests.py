@@ -1,8 +1,8 @@
 """Request ids, one log line per request, and the HTTP metrics, as plain ASGI so that streams pass untouched."""
 
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Awaitable
 
 import structlog
@@ -33,7 +33,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _given_id(scope) or uuid.uuid4().hex
+        request_id = _given_id(scope) or secrets.token_hex(16)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.monotonic()

@@ -1,7 +1,7 @@
 """An answer in OpenAI's wire formats: chunks of a stream as bytes, or one completion object."""
 
+import secrets
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -91,7 +91,7 @@ class Form:
 
     def new_id(self) -> str:
         """An id for an answer."""
-        return f"{self.id_prefix}-{uuid.uuid4().hex}"
+        return f"{self.id_prefix}-{secrets.token_hex(16)}"
 
     def whole(self, answer_id: str, model: str, text: str, finish_reason: str, usage: Usage) -> dict:
         """The whole answer as one object."""
