@@ -5,6 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
+from viva.errors import EngineUnavailable
 from viva_llm.chat import Chat, Message, Sampling
 from viva_llm.engines.openai import OpenAIEngine, _as_failure
 from viva_llm.failure import Failure, Reason
@@ -23,6 +24,14 @@ async def engine(model_server):
     await made.start()
     yield made
     await made.close()
+
+
+@pytest.mark.parametrize(("url", "key"), [("http://h/v1", "a\nb"), ("http://a..b/v1", "sesame")])
+async def test_address_or_key_that_cannot_be_sent_stops_the_start(url, key):
+    """With a sentence that does not tell the key, rather than at every question."""
+    with pytest.raises(EngineUnavailable, match="The backend openai cannot be asked") as caught:
+        await OpenAIEngine("openai", url, LLMSettings(api_key=key)).start()
+    assert key not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

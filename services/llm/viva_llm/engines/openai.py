@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 import aiohttp
 import orjson
 
+from viva.errors import EngineUnavailable
 from viva.service.requests import current_request_id
 from viva.service.tracing import trace_headers
 from viva_llm.answer import Delta
@@ -35,6 +36,7 @@ class OpenAIEngine:
     completes = True
 
     def __init__(self, backend: str, url: str, settings: LLMSettings) -> None:
+        self._backend = backend
         self._url = url
         self._root = url.removesuffix("/v1")
         self._cleaned = Cleaner()
@@ -42,11 +44,15 @@ class OpenAIEngine:
         self._connect_s = settings.connect_timeout_s
         self._session: aiohttp.ClientSession | None = None
         self._pool: Pool | None = None
-        fixed = _headers("text/event-stream") | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
-        self._posts = {path: PostHead(url + path, fixed) for path in (CHAT_PATH, PROMPT_PATH)}
+        self._posts: dict[str, PostHead] = {}
 
     async def start(self) -> None:
-        """Opens the session; connects to nothing yet."""
+        """Opens the session; connects to nothing yet. Raises EngineUnavailable for a key that cannot be sent."""
+        fixed = _headers("text/event-stream") | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        try:
+            self._posts = {path: PostHead(self._url + path, fixed) for path in (CHAT_PATH, PROMPT_PATH)}
+        except ValueError as error:
+            raise EngineUnavailable(f"The backend {self._backend} cannot be asked: {error}.") from None
         self._session = self._new_session()
         self._pool = Pool(self._url, connect_s=self._connect_s)
 
