@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "VIVA_ASR_ENGINE": "fake",
     "VIVA_ASR_FAKE_LATENCY_MS": "200",
     "VIVA_ASR_WORKERS": "1",
-    "VIVA_ASR_MAX_QUEUED_INTERACTIVE_S": "5",
+    "VIVA_ASR_MAX_QUEUED_INTERACTIVE_S": "8",
     "VIVA_LLM_BACKENDS": "fake",
     "VIVA_LLM_FAKE_TOKENS_PER_S": "100",
     "VIVA_LLM_MAX_ACTIVE": "8",
@@ -53,9 +53,10 @@ class Answer:
 
 @dataclass(slots=True)
 class Seen:
-    """The answers of one stretch of time."""
+    """The answers of one stretch of time, which lasts until the last of them."""
 
     answers: list[Answer] = field(default_factory=list)
+    seconds: float = 1.0
 
     def p95(self, status: int) -> float:
         """Of those with this status, in milliseconds; 0 where there is none."""
@@ -109,13 +110,14 @@ def requests(session: aiohttp.ClientSession, urls: dict[str, str], recording: by
 
 async def closed(send: Send, callers: int, seconds: float) -> Seen:
     """So many callers, one request each after the other."""
-    seen, until = Seen(), time.monotonic() + seconds
+    seen, began = Seen(), time.monotonic()
 
     async def call() -> None:
-        while time.monotonic() < until:
+        while time.monotonic() < began + seconds:
             seen.answers.append(await send())
 
     await asyncio.gather(*(call() for _ in range(callers)))
+    seen.seconds = time.monotonic() - began
     return seen
 
 
@@ -130,6 +132,7 @@ async def open_loop(send: Send, per_s: float, seconds: float) -> Seen:
         while (at := at + chance.expovariate(per_s)) < seconds:
             await asyncio.sleep(max(0.0, began + at - time.monotonic()))
             group.create_task(call())
+    seen.seconds = time.monotonic() - began
     return seen
 
 
@@ -138,14 +141,14 @@ async def overloaded(stage: str, send: Send, seconds: float, times: float) -> Fi
     await closed(send, 1, 0.5)  # warm
     alone = await closed(send, 1, seconds / 2)
     full = await closed(send, CALLERS[stage], seconds / 2)
-    capacity = full.count(200) / (seconds / 2)
+    capacity = full.count(200) / full.seconds
     seen = await open_loop(send, times * capacity, seconds)
     refused, answered = seen.count(503), seen.count(200)
     return Figures(
         stage=stage,
         capacity=capacity,
-        asked=len(seen.answers) / seconds,
-        answered=answered / seconds,
+        asked=len(seen.answers) / seen.seconds,
+        answered=answered / seen.seconds,
         refused=refused,
         failed=len(seen.answers) - refused - answered,
         without_retry_after=sum(answer.status == 503 and not answer.says_when for answer in seen.answers),

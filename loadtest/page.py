@@ -66,13 +66,13 @@ def _thresholds(report: Report) -> str:
 def _turns(report: Report) -> str:
     parts = {"all": report["turns"]} | {name: part["turns"] for name, part in report["by_transport"].items()}
     rows = [
-        (name, t["asked"], t["done"], t["shed"], t["interrupted"], _counts(t["failed"]), _counts(t["degraded"]))
+        (name, t["asked"], t["done"], t["interrupted"], *(_counts(t[n]) for n in ("shed_codes", "failed", "degraded")))
         for name, t in parts.items()
     ]
     generator = report["generator"]
     late = f"it was {generator['late_p95_ms']} ms late (p95)"
     note = f"<p class='note'>The generator kept {generator['cpu_share']:.2f} of a core busy; {late}.</p>"
-    head = ("questions", "asked", "done", "refused", "interrupted", "failed", "degraded")
+    head = ("questions", "asked", "done", "interrupted", "refused", "failed", "degraded")
     return "<h2>Questions</h2>" + _table(head, rows) + note
 
 

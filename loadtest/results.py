@@ -14,12 +14,14 @@ RECEIPT = ("asr", "recall", "llm_first_token", "first_sentence", "tts_first_audi
 def turns(rows: Sequence[Row]) -> dict[str, Any]:
     """How many were asked, and how they ended."""
     outcomes = Counter(row["outcome"] for row in rows)
+    refusals = Counter(row["code"] for row in rows if row["outcome"] == "shed")
     degraded = Counter(name for row in rows if row["degraded"] for name in row["degraded"].split(","))
     known = ("done", "shed", "interrupted")
     return {
         "asked": len(rows),
         **{name: outcomes[name] for name in known},
         "failed": {code: count for code, count in sorted(outcomes.items()) if code not in known},
+        "shed_codes": dict(sorted(refusals.items())),
         "degraded": dict(sorted(degraded.items())),
     }
 

@@ -22,11 +22,12 @@ def show(report: dict[str, Any], console: Console) -> None:
     """Prints what came of the run."""
     turns = report["turns"]
     failed = ", ".join(f"{code} {count}" for code, count in turns["failed"].items()) or "none"
+    refused = ", ".join(f"{code} {count}" for code, count in turns["shed_codes"].items()) or "none"
     degraded = ", ".join(f"{name} {count}" for name, count in turns["degraded"].items()) or "none"
     console.print(f"\n[bold]{report['scenario']['name']}[/bold], {report['seconds']:.0f} s at {report['url']}")
     console.print(
-        f"asked {turns['asked']}, done {turns['done']}, refused {turns['shed']}, "
-        f"interrupted {turns['interrupted']}; failed: {failed}; degraded: {degraded}"
+        f"asked {turns['asked']}, done {turns['done']}, interrupted {turns['interrupted']}; "
+        f"refused: {refused}; failed: {failed}; degraded: {degraded}"
     )
     console.print(_times(report["times_ms"]))
     if report["steps"]:

@@ -36,6 +36,8 @@ class Turn:
     degraded: str | None = None
     tokens: int = 0
     """Of the answer, as the model counted them; 0 where it counts none, and over Realtime."""
+    code: str | None = None
+    """Of the error that ended it, a refusal's too."""
     retry_after_s: float | None = None
     audio_format: str = "pcm"
     plays_until_s: float | None = None
@@ -53,6 +55,7 @@ class Turn:
 
     def failed(self, status: int | None, code: str, at_s: float, retry_after: str | None = None) -> "Turn":
         """Notes an error; one for lack of room is a shed."""
+        self.code = code
         if retry_after is not None:
             self.retry_after_s = float(retry_after)
         return self.end("shed" if status in SHED and "overloaded" in code else code, at_s)
@@ -67,6 +70,7 @@ class Turn:
             "first_audio_ms": self._ms(heard.first_audio_s),
             "ended_ms": self._ms(self.ended_s),
             "gaps_ms": [round(gap * 1000, 1) for gap in heard.gaps_s],
+            "code": self.code,
             "degraded": self.degraded,
             "retry_after_s": self.retry_after_s,
             "audio_s": round(heard.audio_s, 2),

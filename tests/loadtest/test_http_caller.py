@@ -121,7 +121,7 @@ def test_a_refusal_for_lack_of_room_is_no_failure(clock: Clock, status: int, cod
     """It is counted as such, with the time after which to come back; anything else that is refused is a failure."""
     body = json.dumps({"error": {"code": code}}).encode()
     row = caller(clock, Line(Answer(clock, [(0.0, body)], status, {"Retry-After": "3"}))).ask(asking()).figures()
-    assert (row["outcome"], row["retry_after_s"]) == (outcome, 3.0)
+    assert (row["outcome"], row["code"], row["retry_after_s"]) == (outcome, code, 3.0)
 
 
 def test_an_interruption_cuts_the_answer_off_so_long_after_it_was_first_heard(clock: Clock) -> None:

@@ -40,6 +40,7 @@ def row(at_s: float, outcome: str = "done", audible_ms: float | None = 500.0, st
         "first_audio_ms": audible_ms,
         "ended_ms": 900.0 if outcome == "done" else 10.0,
         "gaps_ms": [],
+        "code": "overloaded" if outcome == "shed" else None,
         "degraded": None,
         "retry_after_s": 1.0,
         "receipt": {"asr_ms": 100.0, "total_ms": 800.0} if outcome == "done" else {},
@@ -86,6 +87,7 @@ def test_the_report_has_what_others_read() -> None:
     assert report["viva_loadtest"] == 1
     turns = report["turns"]
     assert (turns["asked"], turns["done"], turns["shed"], turns["failed"]) == (60, 40, 20, {})
+    assert turns["shed_codes"] == {"overloaded": 20}
     assert report["times_ms"]["asr"]["p50"] == 100.0
     assert report["times_ms"]["shed"]["n"] == 20
     assert report["by_transport"]["jsonl"]["turns"]["asked"] == 60

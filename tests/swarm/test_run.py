@@ -68,6 +68,35 @@ first_audible.p95 = {at_most = 1}
 """
 
 
+HANDS_FREE = """
+name = "hands-free"
+seconds = 12
+slo_s = 20
+
+[people]
+lectures = 1
+transports = {realtime = 1}
+spoken = 1.0
+think_s = [0.5, 1]
+follow_up = 1.0
+interrupt = 0.4
+turn_detection = "server_vad"
+
+[arrivals]
+mode = "closed"
+people = 3
+
+[stack]
+engines = "fake"
+environment = {VIVA_WAIT_TOLERANCE = "0"}
+
+[thresholds]
+turns.failed = {at_most = 0}
+turns.done = {at_least = 1}
+turns.interrupted = {at_least = 1}
+"""
+
+
 def run(scenario: str, folder: Path, *options: str) -> tuple[int, str]:
     """The exit status of a scenario, and what was printed."""
     path = folder / "scenario.toml"
@@ -95,6 +124,14 @@ def test_people_ask_over_every_transport_and_the_report_says_what_they_saw(tmp_p
     assert any(row["follow_up"] for row in rows)
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("<svg") >= 3
+
+
+def test_people_without_a_button_are_understood_and_interrupt_by_speaking(tmp_path: Path) -> None:
+    """Turns are found by the server: the time to the first sound has the silence in it that ends a turn."""
+    status, said = run(HANDS_FREE, tmp_path)
+    assert status == 0, said
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["times_ms"]["first_audible"]["p50"] > 500
 
 
 def test_over_capacity_some_are_refused_and_a_broken_threshold_is_the_exit_status(tmp_path: Path) -> None:
