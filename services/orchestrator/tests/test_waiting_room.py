@@ -87,6 +87,24 @@ def test_what_can_be_carried_is_not_refused() -> None:
     assert system.refused < 0.02 * len(system.waits_s)
 
 
+def test_a_rush_that_passes_by_itself_is_let_in() -> None:
+    """On a small machine two at once are twice as slow already; below its capacity nobody is refused for that."""
+    system = System(2, 0.06, 0.07)
+    system.run(18, 120)
+    assert system.refused < 0.01 * len(system.waits_s)
+
+
+def test_a_queue_of_other_replicas_lowers_the_limit() -> None:
+    """Where the stages are shared, the room of this replica may be half empty, and its questions wait all the same."""
+    room = WaitingRoom(tolerance=1.4, most=100)
+    room.enter("typed").heard(0.5)
+    for _ in range(60):
+        waits = [room.enter("typed") for _ in range(min(4, room.limit))]
+        for wait in waits:
+            wait.heard(0.5 if wait.quiet else 4.0)
+    assert room.limit < START / 2
+
+
 def test_a_rush_after_silence_does_not_make_everybody_wait() -> None:
     """The limit learned from many hours holds for a hundred who come in one second."""
     system = System(2, 0.3, 0.4)

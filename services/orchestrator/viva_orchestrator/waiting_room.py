@@ -22,6 +22,11 @@ QUIET_SAMPLES = 32
 LEARN_AGAIN_S = 30.0
 """At the least limit for so long, the waits there are taken for normal: the stages may have become slower."""
 LONGEST_RETRY_S = 30.0
+UNHEARD_S = 0.1
+"""So much longer than that is never too long: where all of it takes that, a little company is no queue."""
+FAR_TOO_LONG = 2.0
+"""Waits that take so many times as long as they may lower the limit even where it is not reached: the queue in the
+stages is that of other replicas."""
 
 
 class Wait:
@@ -71,7 +76,7 @@ class WaitingRoom:
         self._now = now
         self._limit = float(min(START, most) if tolerance else most)
         self._normal: dict[Hashable, _Normal] = {}
-        self._slowness = 1.0  # how many times as long as normal the last waits took
+        self._slowness = 0.5  # the last waits, in units of the longest that they should take
         self._least_since = now()
         self._refused_share = 0.0  # of the last questions
         self.waiting = 0
@@ -117,10 +122,11 @@ class WaitingRoom:
         if wait.quiet:
             return
         # About one limit's worth of waits counts, since so many were let in before the last change was felt.
-        self._slowness += (took_s / normal.seconds - self._slowness) / max(self._limit / 2, 4)
-        change = min(self._tolerance / self._slowness - 1, 0.5)
-        if change < 0 or pressed:
-            self._move(self._limit + change)
+        slowness = took_s / (self._tolerance * normal.seconds + UNHEARD_S)
+        self._slowness += (slowness - self._slowness) / max(self._limit / 2, 4)
+        # A rush that does not fill the room passes by itself.
+        if pressed or self._slowness > FAR_TOO_LONG:
+            self._move(self._limit + min(1 / self._slowness - 1, 0.5))
 
     def left(self) -> None:
         """Somebody waits no more; nothing is learned from it."""
