@@ -29,7 +29,7 @@ OTHERS = (
     Endpoint("node credentials", "169.254.169.254"),
     Endpoint("pod identity", "169.254.170.23"),
 )
-PORTS = (53, 80, 443, 4143, 6379, 6380, 6443, 8000, 8080, 8081, 8082, 8083, 9000)
+PORTS = (53, 80, 443, 4143, 4318, 6379, 6380, 6443, 8000, 8080, 8081, 8082, 8083, 9000)
 
 Way = tuple[str, str, int]
 """Who calls, who is called, and on which port (TCP)."""

@@ -74,6 +74,12 @@ WRITTEN: dict[str, dict] = {
         "networkPolicy": {"objectStore": {"ports": [9000], "podIdentity": True}},
     },
     "objects on a shared volume": {"objectStore": SHARED_VOLUME, "orchestrator": {"autoscaling": {"minReplicas": 2}}},
+    # Traces.
+    "traces": {"tracing": {"endpoint": "http://collector.monitoring:4318", "share": 0.25}},
+    "traces to somebody else's collector": {
+        "tracing": {"endpoint": "https://otlp.example.org/team"},
+        "networkPolicy": {"tracing": {"to": [{"ipBlock": {"cidr": "198.51.100.0/24"}}]}},
+    },
     # Scaling.
     "no autoscaler": {"autoscaling": {"mode": "none"}, "asr": {"replicas": 2}, "tts": {"replicas": 2}},
     "HPA on the load": {

@@ -25,6 +25,8 @@ NOT_OURS = {
     "HOME": "libraries keep caches there",
     "HTTP_PROXY": "given by a combination of the tests",
     "OMP_NUM_THREADS": "ONNX Runtime and CTranslate2 read it",
+    "OTEL_TRACES_SAMPLER": "OpenTelemetry reads it",
+    "OTEL_TRACES_SAMPLER_ARG": "OpenTelemetry reads it",
     "REDIS_PASSWORD": "put together with VIVA_REDIS_URL",
 }
 """Variables of the services' pods that are no setting, each with who reads it."""
@@ -75,6 +77,18 @@ def test_the_services_take_the_values(rendered: Rendered):
         assert settings.port == pod.port_numbers["http"]
         assert settings.host == "0.0.0.0"
         assert settings.log_format == "json"
+
+
+def test_every_service_sends_traces_to_the_same_collector():
+    """Else a turn's trace would have holes; without an address nobody sends any."""
+    for combination, endpoint in (("traces", "http://collector.monitoring:4318"), ("defaults", "")):
+        rendered = render(ALL[combination])
+        pods = stages_of(rendered)
+        assert {pod.component for pod in pods} == set(STAGES)
+        for pod in pods:
+            environ = environment(pod, pod.main, Surroundings(rendered, made_up=True))
+            assert read_settings(settings_classes()[pod.component], environ).otlp_endpoint == endpoint
+            assert environ.get("OTEL_TRACES_SAMPLER_ARG") == ("0.25" if endpoint else None)
 
 
 def test_probes_ask_for_routes_that_are_there(rendered: Rendered):

@@ -63,6 +63,9 @@ WANTED: dict[str, set[Way]] = {
     "redis by secret": {way for way in PLAIN if "redis" not in way} | outside("orchestrator", 6380, but=()),
     "objects in S3, several replicas": PLAIN | outside("orchestrator", 443),
     "objects in an S3 of one's own": PLAIN | outside("orchestrator", 9000) | {("orchestrator", "pod identity", 80)},
+    "traces": PLAIN | {(who, target, port) for who in SERVICES for target, port in (("prometheus", 4318), ("dns", 53))},
+    "traces to somebody else's collector": PLAIN
+    | {(who, target, port) for who in SERVICES for target, port in (("world", 443), ("dns", 53))},
     "another ingress": PLAIN | {("edge", "orchestrator", 8080)},
     "Gateway API": PLAIN | {("edge", "orchestrator", 8080)},
     "nothing watched, no test": {way for way in PLAIN if way[0] != "test"},

@@ -8,6 +8,11 @@ VIVA_PORT: {{ include "viva.port" .component | quote }}
 VIVA_LOG_FORMAT: json
 VIVA_LOG_LEVEL: {{ .root.Values.logLevel }}
 VIVA_DRAIN_S: {{ $values.drain.seconds | quote }}
+{{- with .root.Values.tracing.endpoint }}
+VIVA_OTLP_ENDPOINT: {{ . | quote }}
+OTEL_TRACES_SAMPLER: parentbased_traceidratio
+OTEL_TRACES_SAMPLER_ARG: {{ $.root.Values.tracing.share | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "viva.env.orchestrator" -}}

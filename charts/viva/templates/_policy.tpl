@@ -62,6 +62,14 @@ egress: []
 {{- end }}
 {{- end }}
 
+{{/* The way of the services to the collector of traces. */}}
+{{- define "viva.policy.tracing" -}}
+{{- with .Values.tracing.endpoint -}}
+- to: {{- toYaml $.Values.networkPolicy.tracing.to | nindent 4 }}
+  ports: [{protocol: TCP, port: {{ include "viva.portOf" . | trim }}}]
+{{- end }}
+{{- end }}
+
 {{/* A way out to addresses: dict cidrs, except, ports. An exception counts only inside the range it is taken from. */}}
 {{- define "viva.policy.addresses" -}}
 {{- $except := .except | default list -}}

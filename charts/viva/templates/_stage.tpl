@@ -150,6 +150,6 @@ spec:
     matchLabels: {{- include "viva.selector" . | nindent 6 }}
   policyTypes: [Ingress, Egress]
   {{- include "viva.policy.ingress" (dict "root" .root "rules" (fromYamlArray (include (printf "viva.policy.%s.in" .component) .root)) "more" $values.networkPolicy.ingress) | trim | nindent 2 }}
-  {{- include "viva.policy.egress" (dict "root" .root "rules" (fromYamlArray (include (printf "viva.policy.%s.out" .component) .root)) "more" $values.networkPolicy.egress) | trim | nindent 2 }}
+  {{- include "viva.policy.egress" (dict "root" .root "rules" (concat (fromYamlArray (include (printf "viva.policy.%s.out" .component) .root)) (fromYamlArray (include "viva.policy.tracing" .root))) "more" $values.networkPolicy.egress) | trim | nindent 2 }}
 {{- end }}
 {{- end }}
