@@ -24,6 +24,14 @@ def test_the_table_of_settings_is_that_of_the_code():
     assert check.returncode == 0, check.stderr
 
 
+def test_the_tables_of_metrics_are_those_of_the_code():
+    """Every metric is in docs/observability.md, with its labels; `scripts/metrics_table` writes it."""
+    check = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "metrics_table", "--check"], capture_output=True, text=True, check=False
+    )
+    assert check.returncode == 0, check.stderr
+
+
 def test_the_table_of_settings_has_no_empty_code():
     """A default of nothing, a secret one too, is an empty cell; two bare backticks are shown as such."""
     assert "``" not in (ROOT / "README.md").read_text().replace("```", "")

@@ -132,11 +132,7 @@ class OTLPTracer(Tracer):
 
     def start(self, metrics: ServiceMetrics) -> None:
         """Begins to send; how many spans were sent and lost is counted."""
-        spans = metrics.counter(
-            "viva_spans_total",
-            "Spans of traces: exported, failed (the collector did not take them), dropped (too many waited)",
-            ("outcome",),
-        )
+        spans = spans_counter(metrics)
         # Without an address of ours the exporter takes the standard variables, which name the path for traces, too.
         url = self._endpoint.rstrip("/") + "/v1/traces" if self._endpoint else None
         self._provider.add_span_processor(_Bounded(OTLPSpanExporter(url), spans))
@@ -175,6 +171,16 @@ class OTLPTracer(Tracer):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_S):
                 await stopped.wait()
+
+
+def spans_counter(metrics: ServiceMetrics) -> Counter:
+    """What becomes of the spans; there only where traces are sent."""
+    return metrics.counter(
+        "viva_spans_total",
+        "Spans of traces: exported, failed (the collector did not take them), dropped (too many waited); only where "
+        "traces are sent",
+        ("outcome",),
+    )
 
 
 class _Bounded(SpanProcessor):

@@ -182,7 +182,7 @@ class Transcribing:
     def _ended(self, item: Item, task: asyncio.Task[str]) -> None:
         self._under_way.pop(item.id, None)
         if (trace := self._traces.pop(item.id, None)) is not None:
-            trace.rename("transcription")
+            trace.rename("utterance")
             trace.end()
         ours = item.id not in self._elsewhere
         self._elsewhere.discard(item.id)
