@@ -9,7 +9,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from viva.service.metrics import ServiceMetrics
-from viva.service.tracing import NO_TRACER, Span, Tracer
+from viva.service.tracing import NO_TRACER, NOT_TRACED, Span, Tracer
 
 _VALID_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 _QUIET_ROUTES = {"/healthz", "/readyz", "/metrics"}
@@ -57,8 +57,9 @@ class RequestMiddleware:
 
     def _record(self, scope: Scope, status: int, seconds: float, span: Span) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        span.rename(f"{scope['method']} {route}")
-        span.set(status=status, request_id=current_request_id())
+        if span is not NOT_TRACED:
+            span.rename(f"{scope['method']} {route}")
+            span.set(status=status, request_id=current_request_id())
         self._metrics.requests.labels(route, _known_method(scope["method"]), str(status)).inc()
         self._metrics.request_seconds.labels(route).observe(seconds)
         log = self._log.debug if route in _QUIET_ROUTES else self._log.info
