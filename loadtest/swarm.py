@@ -12,6 +12,7 @@ import gc
 import json
 import random
 import resource
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -179,6 +180,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--page", type=int, help="port of Locust's page, on this machine alone")
     options = parser.parse_args()
+    sys.argv = sys.argv[:1]  # Locust's page reads them too, and knows none of ours
     url, path, prepared = read_plan(options.plan)
     scenario = read(path)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

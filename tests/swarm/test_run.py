@@ -3,9 +3,15 @@
 import json
 import subprocess
 import sys
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
+from viva.stack.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 
@@ -106,10 +112,29 @@ def run(scenario: str, folder: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+def seen_on_page(port: int, until: threading.Event) -> set[str]:
+    """The names of what Locust's page has counted at last, as long as it is there."""
+    names: set[str] = set()
+    while not until.wait(0.2):
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/stats/requests", timeout=5) as answer:
+            names |= {each["name"] for each in json.load(answer)["stats"]}
+    return names
+
+
 def test_people_ask_over_every_transport_and_the_report_says_what_they_saw(tmp_path: Path) -> None:
-    """Answered, interrupted and reconnected callers on the real services; every figure of the report is there."""
-    status, said = run(PEOPLE, tmp_path)
-    assert status == 0, said
+    """Answered, interrupted and reconnected callers on the real services; every figure of the report is there.
+
+    Locust's page shows them meanwhile.
+    """
+    (port,), ended = free_ports(1), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(seen_on_page, port, ended)
+        try:
+            status, said = run(PEOPLE, tmp_path, "--page", str(port))
+        finally:
+            ended.set()
+        assert status == 0, said
+        assert {"turn", "first audible"} <= looking.result()
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert set(report["by_transport"]) == {"jsonl", "sse", "realtime"}
     times = report["times_ms"]
