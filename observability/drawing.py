@@ -9,7 +9,7 @@ from html import escape
 COLUMNS, ROW_HEIGHT, GAP = 24, 30, 8
 COLOURS = ("#3274d9", "#e0752d", "#56a64b", "#8f3bb8", "#c4162a", "#1f9d9a", "#b08900", "#6d7278")
 NAMED = {"green": "#3d9142", "orange": "#e0752d", "red": "#c4162a", "blue": "#3274d9", "transparent": "none"}
-LEFT, RIGHT, TOP, BOTTOM = 56, 14, 34, 46
+LEFT, RIGHT, TOP, BOTTOM = 66, 14, 34, 46
 STYLE = """
 body { margin: 0; background: #f4f5f5; font: 12px Inter, "Segoe UI", "DejaVu Sans", sans-serif; color: #24292e; }
 h1 { font-size: 17px; font-weight: 600; margin: 0; padding: 14px 16px 2px; }
@@ -22,7 +22,7 @@ h1 { font-size: 17px; font-weight: 600; margin: 0; padding: 14px 16px 2px; }
 svg { position: absolute; left: 0; top: 0; } svg text { font-size: 10.5px; fill: #6a7077; }
 .legend { position: absolute; left: 10px; right: 8px; bottom: 6px; white-space: nowrap; overflow: hidden; }
 .legend i { display: inline-block; width: 12px; height: 3px; border-radius: 2px; margin: 0 5px 3px 0; }
-.legend span { margin-right: 10px; font-size: 11px; }
+.legend span { margin-right: 8px; font-size: 10.5px; }
 """
 
 

@@ -7,12 +7,14 @@ _HEADER = "# Written by scripts/observability from observability/objectives.py.\
 
 def rules_file() -> str:
     """The text of charts/viva/files/slo.yaml."""
-    groups = [_recordings(objective) for objective in OBJECTIVES] + [_alerts()]
-    return _HEADER + "".join(groups)
+    return _HEADER + "".join(_recordings(objective) + _alerts(objective) for objective in OBJECTIVES)
 
 
 def _recordings(objective: Objective) -> str:
-    """What the budgets are measured with: the share of bad events, and how many there were, in every window."""
+    """What the budgets are measured with: the share of bad events, and how many there were, in every window.
+
+    The alerts follow in the same group: Prometheus evaluates a group in its order, and groups in any.
+    """
     text = f"  - name: viva-slo-{objective.name.replace('_', '-')}\n    rules:\n"
     for window in WINDOWS:
         bad, total = (part.replace("WINDOW", window) for part in (objective.bad, objective.total))
@@ -26,18 +28,17 @@ def _rule(head: str, expression: str, objective: Objective) -> str:
     return f"      - {head}\n        expr: |-\n{_indented(expression)}        labels: {{slo: {objective.name}}}\n"
 
 
-def _alerts() -> str:
-    text = "  - name: viva-slo-alerts\n    rules:\n"
-    for objective in OBJECTIVES:
-        for severity in ("critical", "warning"):
-            burns = [burn for burn in BURNS if burn.severity == severity]
-            expression = "\nor\n".join(_too_fast(objective, burn) for burn in burns)
-            text += (
-                f"      - alert: {objective.alert}\n        expr: |-\n{_indented(expression)}"
-                f"        labels: {{severity: {severity}, slo: {objective.name}}}\n        annotations:\n"
-                f'          summary: "{objective.summary}"\n'
-                f"          runbook_url: docs/runbooks/{objective.alert}.md\n"
-            )
+def _alerts(objective: Objective) -> str:
+    text = ""
+    for severity in ("critical", "warning"):
+        burns = [burn for burn in BURNS if burn.severity == severity]
+        expression = "\nor\n".join(_too_fast(objective, burn) for burn in burns)
+        text += (
+            f"      - alert: {objective.alert}\n        expr: |-\n{_indented(expression)}"
+            f"        labels: {{severity: {severity}, slo: {objective.name}}}\n        annotations:\n"
+            f'          summary: "{objective.summary}"\n'
+            f"          runbook_url: docs/runbooks/{objective.alert}.md\n"
+        )
     return text
 
 
