@@ -24,6 +24,7 @@ from pathlib import Path
 
 import aiohttp
 import orjson
+import psutil
 
 from benchmarks.asking import running_stack, spoken, upload
 from benchmarks.machine import this_machine
@@ -63,7 +64,8 @@ class Level:
     asked: int
     failed: int
     late_p95: float
-    busy: float
+    busy: float  # cores that the system and its callers used
+    others: float  # cores that anything else on the machine used meanwhile
     measured: tuple[float, float]
     simulated: tuple[float, float]
     drawn_anew: tuple[float, float]
@@ -201,6 +203,12 @@ def poisson(per_s: float, seconds: float, seed: int) -> list[float]:
     return times
 
 
+def machine_cpu_s() -> float:
+    """CPU seconds that the whole machine used so far."""
+    times = psutil.cpu_times()
+    return times.user + times.nice + times.system + times.irq + times.softirq
+
+
 def cuts(values: list[float]) -> tuple[float, float]:
     """p50 and p95."""
     quantiles = statistics.quantiles(values, n=100, method="inclusive")
@@ -208,7 +216,7 @@ def cuts(values: list[float]) -> tuple[float, float]:
 
 
 def compare(
-    report: Path, layout: Layout, times_s: list[float], rows: list[Asked], share: float, busy: float
+    report: Path, layout: Layout, times_s: list[float], rows: list[Asked], share: float, cores_used: tuple[float, float]
 ) -> Level:
     """The measured turns of one load beside the simulated ones."""
     figures = read_report(report)
@@ -225,7 +233,8 @@ def compare(
         asked=len(rows),
         failed=sum(row.outcome != "done" for row in rows),
         late_p95=cuts([row.late_ms for row in rows])[1],
-        busy=busy,
+        busy=cores_used[0],
+        others=cores_used[1],
         measured=cuts([row.first_audio_ms for row in rows if row.outcome == "done"]),
         simulated=cuts([value for outcome in replays for value in outcome.first_audio_ms]),
         drawn_anew=cuts([value for outcome in anew for value in outcome.first_audio_ms]),
@@ -250,13 +259,14 @@ def check(
         figures = read_report(report)
         capacity = capacity_per_s(figures, layout)
         print(f"a turn alone: {figures_line(figures)}; can carry {capacity:.2f} turns/s")
+        print(f"\n| {HEAD} |\n" + "|---" * (HEAD.count("|") + 1) + "|")
         for share in shares:
             times_s = poisson(share * capacity, seconds, seed)
-            used, began = cpu_s(stack), time.monotonic()
+            used, began, machine_used = sum(cpu_s(stack).values()), time.monotonic(), machine_cpu_s()
             rows = asyncio.run(ask_at(url, questions, lecture, times_s))
-            busy = sum(cpu_s(stack).values()) - sum(used.values())
-            level = compare(report, layout, times_s, rows, share, busy / (time.monotonic() - began))
-            print(f"  CPU a turn {busy / len(rows) * 1000:.1f} ms")
+            busy, seconds_taken = sum(cpu_s(stack).values()) - used, time.monotonic() - began
+            cores_used = (busy / seconds_taken, max(0.0, machine_cpu_s() - machine_used - busy) / seconds_taken)
+            level = compare(report, layout, times_s, rows, share, cores_used)
             levels.append(level)
             print_level(level)
             (folder / f"level-{share}.jsonl").write_text(
@@ -276,13 +286,19 @@ def figures_line(figures) -> str:
 TIMES = ("hear", "recall", "token", "clause", "voice", "out", "client", "first_audio")
 
 
+HEAD = (
+    "Load | turns | asked | failed | measured p50 / p95 | simulated | off | with arrivals drawn anew "
+    "| late p95 | cores used | by others"
+)
+
+
 def print_level(level: Level) -> None:
     """One row."""
     p50, p95 = level.off
     print(
         f"| {level.share:.0%} | {level.per_s:.2f}/s | {level.asked} | {level.failed} "
         f"| {_pair(level.measured)} ms | {_pair(level.simulated)} ms | {p50:+.0%} / {p95:+.0%} "
-        f"| {_pair(level.drawn_anew)} ms | {level.late_p95:.1f} ms | {level.busy:.2f} |",
+        f"| {_pair(level.drawn_anew)} ms | {level.late_p95:.1f} ms | {level.busy:.2f} | {level.others:.2f} |",
         flush=True,
     )
 

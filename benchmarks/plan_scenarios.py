@@ -18,8 +18,12 @@ class Scenario:
     alone: int = 16
 
 
+# What is refused is no sample of the times that are compared.
+_LETS_ALL_IN = {"VIVA_WAIT_TOLERANCE": "0", "VIVA_MAX_ACTIVE_TURNS": "1000", "VIVA_TTS_MAX_ACTIVE": "1000"}
+
+
 def _fake(asr_ms: float, workers: int, first_token_ms: float, tokens_per_s: float, tts_ms: float) -> Scenario:
-    environ = FAKES | {
+    environ = FAKES | _LETS_ALL_IN | {
         "VIVA_ASR_FAKE_LATENCY_MS": str(asr_ms),
         "VIVA_ASR_WORKERS": str(workers),
         "VIVA_LLM_FAKE_FIRST_TOKEN_MS": str(first_token_ms),
@@ -30,7 +34,7 @@ def _fake(asr_ms: float, workers: int, first_token_ms: float, tokens_per_s: floa
     return Scenario(environ, {"asr": "fake", "llm": "fake", "tts": "fake"}, asr_places=workers + 1)
 
 
-_EMBEDDED = {
+_EMBEDDED = _LETS_ALL_IN | {
     "VIVA_ASR_ENGINE": "moonshine",
     "VIVA_TTS_ENGINE": "flite",
     "VIVA_TTS_CACHE_BYTES": "0",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import gcd
 
 STAGES = ("orchestrator", "asr", "llm", "tts")
 
@@ -21,6 +22,7 @@ class TurnTimes:
     voice: float
     out: float = 0.0
     client: float = 0.0
+    total: float = 0.0  # from the turn's begin to its end; 0: unknown
     clauses: tuple[int, ...] = (40, 80, 80)  # characters
 
     @property
@@ -68,12 +70,27 @@ class Figures:
         values = [getattr(turn, name) for turn in self.turns if name != "hear" or turn.spoken]
         return sum(values) / len(values) if values else 0.0
 
+    def with_workers(self, cores: Mapping[str, float]) -> "Figures":
+        """The same, with as many workers as the stages have by themselves where the report does not say.
+
+        On so many cores tts has one for each, and asr one more, which is kept for questions.
+        """
+        usual = {"asr": round(cores["asr"]) + 1, "tts": round(cores["tts"])}
+        stages = {
+            name: replace(stage, places=stage.places or usual.get(name)) for name, stage in self.stages.items()
+        }
+        return replace(self, stages=stages)
+
     def with_spoken(self, share: float) -> "Figures":
-        """The same, with this share of the questions spoken, to a twentieth. What was spoken can be typed as well."""
-        spoken = tuple(turn for turn in self.turns if turn.spoken)
-        typed = tuple(replace(turn, hear=0.0) for turn in self.turns)
-        of_twenty = round(share * 20) if spoken else 0
-        # As many of the one as of the other have to be drawn from before the share is right.
+        """The same, with this share of the questions spoken, to a twentieth: of each turn as many copies are spoken."""
+        heard = [turn.hear for turn in self.turns if turn.spoken] or [0.0]
+        of_twenty = round(share * 20)
+        common = gcd(of_twenty, 20)
+        spoken, typed = of_twenty // common, (20 - of_twenty) // common
+        turns = [
+            replace(turn, hear=turn.hear or heard[number % len(heard)])
+            for number, turn in enumerate(self.turns)
+        ]
         return replace(
-            self, turns=spoken * (of_twenty * len(typed)) + typed * ((20 - of_twenty) * len(spoken or typed))
+            self, turns=tuple(turns * spoken + [replace(turn, hear=0.0) for turn in turns] * typed)
         )

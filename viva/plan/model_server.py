@@ -47,10 +47,6 @@ class ModelServer:
         self._writing.go_on()
         self._reading.give_back()
 
-    def alone_ms(self, tokens: float) -> float:
-        """What a prompt and so many tokens take when nobody else is there."""
-        return self._model.read_ms + tokens * self._model.step_ms(1)
-
     def write(self, tokens: float) -> Wait:
         """Waits until so many tokens more are written."""
         self.wrote_tokens += tokens
@@ -80,6 +76,10 @@ class ModelServers:
         mean = sum(server.under_way for server in self._servers) / len(self._servers)
         bound = max(_STICKY_REQUESTS, _LOAD_FACTOR * mean)
         return next(self._below(order, bound), min(self._servers, key=lambda server: server.under_way))
+
+    def alone_ms(self, tokens: float) -> float:
+        """What a prompt and so many tokens take when nobody else is there."""
+        return self._model.read_ms + tokens * self._model.step_ms(1)
 
     def _below(self, order: list[int], bound: float) -> Iterator[ModelServer]:
         return (self._servers[at] for at in order if self._servers[at].under_way < bound)

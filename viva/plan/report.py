@@ -15,7 +15,7 @@ from viva.plan.unusable import Unusable, is_number, read_json
 
 VERSION = 1
 _FIRST_CLAUSE, _CLAUSE = 40, 80  # characters, where the report does not say
-_PARTS = ("asr", "recall", "llm_first_token", "first_sentence", "tts_first_audio", "first_audio")
+_PARTS = ("asr", "recall", "llm_first_token", "first_sentence", "tts_first_audio", "first_audio", "total")
 _LEAST_TURNS = 5
 
 
@@ -67,8 +67,10 @@ def _turns_of_samples(report: Mapping[str, Any], clauses: tuple[int, ...]) -> It
     samples = {part: (times.get(part) or {}).get("samples") or [] for part in _PARTS}
     count = len(samples["first_audio"])
     # Lists of one length are of the same turns; a shorter one (typed questions are not heard) is spread over them.
-    if any(len(values) not in (0, count) for values in samples.values()):
-        samples = {part: _spread(sorted(values), count) for part, values in samples.items()}
+    samples = {
+        part: values if len(values) in (0, count) else _spread(sorted(values), count)
+        for part, values in samples.items()
+    }
     for at in range(count):
         ends = {part: values[at] if values else None for part, values in samples.items()}
         yield _times(ends, None, clauses)
@@ -93,6 +95,7 @@ def _times(ends: Mapping[str, float | None], seen_ms: float | None, clauses: tup
         voice=voice,
         out=max(0.0, ends["first_audio"] - clause - voice),
         client=max(0.0, seen_ms - ends["first_audio"]) if seen_ms is not None else 0.0,
+        total=ends.get("total") or 0.0,
         clauses=clauses,
     )
 

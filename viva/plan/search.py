@@ -12,7 +12,7 @@ from viva.plan.layout import Layout
 from viva.plan.simulation import MODEL, Outcome, Simulation
 from viva.plan.unusable import Unusable
 
-_TURNS, _WARM_S = 1500, 12.0
+_WARM_S = 6.0
 _MOST_BUSY = 0.9  # above it a queue is a matter of luck; nothing is planned there
 _MOST_STEPS = 60
 
@@ -31,26 +31,32 @@ class Objective:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One deployment under one load; `waits_ms` is the p95 of what each stage adds to what it takes alone."""
+    """One deployment under one load.
+
+    `slowness` is the mean time to first audio over that of the same turns alone; `waits_ms` is the p95 of what each
+    stage adds to what it takes alone.
+    """
 
     layout: Layout
     per_s: float
     p50_ms: float
     p95_ms: float
     shed_share: float
+    slowness: float
     busy: Mapping[str, float]
     waits_ms: Mapping[str, float]
+    shed_by: Mapping[str, int]
 
-    @property
-    def slowest(self) -> str:
-        """The stage that adds most."""
-        return max(self.waits_ms, key=lambda name: self.waits_ms[name])
+    def weakest(self, objective: "Objective") -> str:
+        """The stage that refuses most where too much is refused, else the one that adds most time."""
+        counts = self.shed_by if self.shed_share > objective.shed_share else self.waits_ms
+        return max(counts, key=lambda name: counts[name])
 
 
 class Search:
     """Deployments for one set of figures. Each simulation asks the same turns: two loads differ by the load alone."""
 
-    def __init__(self, figures: Figures, objective: Objective, seed: int = 1, turns: int = _TURNS) -> None:
+    def __init__(self, figures: Figures, objective: Objective, seed: int = 1, turns: int = 1000) -> None:
         self._figures = figures
         self._objective = objective
         self._seed = seed
@@ -64,7 +70,21 @@ class Search:
         outcome = Simulation(self._figures, layout, self._seed).run(
             arrivals, warm_s=arrivals[count - self._turns]
         )
-        return _found(layout, per_s, outcome)
+        return self._found(layout, per_s, outcome)
+
+    def _found(self, layout: Layout, per_s: float, outcome: Outcome) -> Found:
+        alone_ms = sum(outcome.alone_ms) or 1.0
+        return Found(
+            layout=layout,
+            per_s=per_s,
+            p50_ms=percentile(outcome.first_audio_ms, 0.5),
+            p95_ms=percentile(outcome.first_audio_ms, 0.95),
+            shed_share=outcome.shed_share,
+            slowness=sum(outcome.first_audio_ms) / alone_ms,
+            busy=dict(outcome.busy),
+            shed_by=dict(outcome.shed_by),
+            waits_ms={name: percentile(values, 0.95) for name, values in outcome.stage_ms.items() if values},
+        )
 
     def least(self, layout: Layout, per_s: float) -> Found:
         """The smallest deployment like `layout` that holds the objective, its replicas being the least there may be.
@@ -79,7 +99,8 @@ class Search:
         for _ in range(_MOST_STEPS):
             if self._objective.held_by(found):
                 return self._without_spare(found)
-            more = _with(found.layout, found.slowest, max(1, count_of(found.layout, found.slowest) // 8))
+            weakest = found.weakest(self._objective)
+            more = _with(found.layout, weakest, max(1, count_of(found.layout, weakest) // 8))
             found = self.simulate(more, per_s)
         raise Unusable(self._why_none(found))
 
@@ -105,18 +126,18 @@ class Search:
 
     def breaking_point(self, layout: Layout, per_s: float) -> Found:
         """The same deployment under the least load (to 5%) at which the objective does not hold any more."""
-        held, factor = 1.0, 1.25
-        found = self.simulate(layout, per_s * factor)
-        while self._objective.held_by(found) and factor < 64:
-            held, factor = factor, factor * 1.25
-            found = self.simulate(layout, per_s * factor)
-        while factor / held > 1.05:
-            middle = (factor * held) ** 0.5
-            between = self.simulate(layout, per_s * middle)
+        held, broken = per_s, max(per_s, min(bounds_per_s(self._figures, layout).values()))
+        found = self.simulate(layout, broken)
+        while self._objective.held_by(found):
+            held, broken = broken, broken * 1.25
+            found = self.simulate(layout, broken)
+        while broken / held > 1.05:
+            middle = (broken * held) ** 0.5 if broken / held < 4 else broken / 2
+            between = self.simulate(layout, middle)
             if self._objective.held_by(between):
                 held = middle
             else:
-                factor, found = middle, between
+                broken, found = middle, between
         return found
 
     def _why_none(self, found: Found) -> str:
@@ -133,6 +154,11 @@ def count_of(layout: Layout, name: str) -> int:
     return layout.models if name == MODEL else layout.replicas.get(name, 1)
 
 
+def one_more(layout: Layout, name: str) -> Layout:
+    """The same with one more replica of a stage, or model server."""
+    return _with(layout, name, 1)
+
+
 def _with(layout: Layout, name: str, more: int) -> Layout:
     if name == MODEL:
         return replace(layout, models=layout.models + more)
@@ -141,18 +167,6 @@ def _with(layout: Layout, name: str, more: int) -> Layout:
 
 def _single(layout: Layout) -> Layout:
     return replace(layout, replicas=dict.fromkeys(STAGES, 1), models=1 if layout.model else 0)
-
-
-def _found(layout: Layout, per_s: float, outcome: Outcome) -> Found:
-    return Found(
-        layout=layout,
-        per_s=per_s,
-        p50_ms=percentile(outcome.first_audio_ms, 0.5),
-        p95_ms=percentile(outcome.first_audio_ms, 0.95),
-        shed_share=outcome.shed_share,
-        busy=dict(outcome.busy),
-        waits_ms={name: percentile(values, 0.95) for name, values in outcome.stage_ms.items() if values},
-    )
 
 
 def percentile(values: list[float], share: float) -> float:

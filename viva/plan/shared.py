@@ -17,7 +17,8 @@ class Shared:
 
     def __init__(self, clock: Clock, rate: Callable[[int], float]) -> None:
         self._clock = clock
-        self._rate = rate
+        self._rate_of = rate
+        self._rates: dict[int, float] = {}
         self._done = 0.0
         self._since = 0.0
         self._ends: list[tuple[float, int, Resume]] = []
@@ -56,10 +57,16 @@ class Shared:
         self._paused -= 1
         self._set_timer()
 
+    def _rate(self) -> float:
+        n = len(self._ends)
+        if n not in self._rates:
+            self._rates[n] = self._rate_of(n)
+        return self._rates[n]
+
     def _advance(self) -> None:
         now = self._clock.now
         if self._ends and not self._paused:
-            self._done += (now - self._since) * self._rate(len(self._ends))
+            self._done += (now - self._since) * self._rate()
         self._since = now
 
     def _set_timer(self) -> None:
@@ -67,7 +74,7 @@ class Shared:
         if not self._ends or self._paused:
             return
         timer = self._timer
-        left_s = max(0.0, self._ends[0][0] - self._done) / self._rate(len(self._ends))
+        left_s = max(0.0, self._ends[0][0] - self._done) / self._rate()
         self._clock.after(left_s, lambda: self._ring(timer))
 
     def _ring(self, timer: int) -> None:

@@ -1,6 +1,7 @@
 """Turns on their way through the stages, as services/orchestrator/viva_orchestrator/turn.py sends them."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -22,16 +23,17 @@ class Outcome:
     """What came of the simulated turns; milliseconds, one value for each turn that was answered."""
 
     asked: int = 0
-    shed: int = 0
+    shed_by: Counter[str] = field(default_factory=Counter)  # turns that were refused, by the stage that did
     at_s: list[float] = field(default_factory=list)
     first_audio_ms: list[float] = field(default_factory=list)
+    alone_ms: list[float] = field(default_factory=list)  # what the same turns take with nobody else there
     stage_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in (*STAGES, MODEL)})
     busy: dict[str, float] = field(default_factory=dict)  # share of its capacity that each stage used
 
     @property
     def shed_share(self) -> float:
         """Turns that were refused, of all that were asked."""
-        return self.shed / self.asked if self.asked else 0.0
+        return self.shed_by.total() / self.asked if self.asked else 0.0
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ class Simulation:
         orchestrator = self._pick("orchestrator")
         self._outcome.asked += counts
         if orchestrator.active >= self._layout.max_active_turns:
-            self._outcome.shed += counts
+            self._outcome.shed_by["orchestrator"] += counts
             return
         orchestrator.active += 1
         seen = _Seen(began)
@@ -87,10 +89,10 @@ class Simulation:
         seen.add("orchestrator", clock.now - began, times.client + self._layout.hops_ms)
         recall = self._spend(orchestrator.cores, times.recall, self._work.recall(times))
         yield clock.together(self._hear(times, seen), recall)
-        if not seen.shed:
+        if seen.shed_by is None:
             yield from self._write(times, orchestrator, seen)
         orchestrator.active -= 1
-        self._note(seen, counts)
+        self._note(seen, times, counts)
 
     def _hear(self, times: TurnTimes, seen: "_Seen") -> Process:
         if not times.spoken:
@@ -122,22 +124,23 @@ class Simulation:
                 clock.start(model.read_ahead())
             yield from model.read()
         first, each = True, self._work.beside(times)
-        pace_ms = times.clause / times.clauses[0]
+        pace_ms = 0.0 if model else self._work.pace(times)
         for number, characters in enumerate(times.clauses):
             if model is None:
-                yield from self._spend(router.cores, pace_ms * characters, each["llm"])
+                writing_ms = times.clause if first else pace_ms * characters
+                yield from self._spend(router.cores, writing_ms, each["llm"])
             else:
                 yield model.write(characters / _CHARACTERS_PER_TOKEN)
-            for shared, cpu_ms in (
-                (orchestrator.cores, each["orchestrator"]),
-                (self._callers, each["client"]),
-            ):
-                clock.start(self._spend(shared, 0.0, cpu_ms))
+            clock.start(self._spend(orchestrator.cores, 0.0, each["orchestrator"]))
+            if self._layout.machine_cores:
+                clock.start(self._spend(self._callers, 0.0, each["client"]))
             if first:
                 if model is None:
                     seen.add("llm", clock.now - began, times.token + times.clause)
                 else:
-                    seen.add(MODEL, clock.now - began, model.alone_ms(characters / _CHARACTERS_PER_TOKEN))
+                    seen.add(
+                        MODEL, clock.now - began, self._models.alone_ms(characters / _CHARACTERS_PER_TOKEN)
+                    )
                 first = False
             replica = tts[self._draw.randrange(len(tts))]
             spoken.append(_Ended())
@@ -194,20 +197,32 @@ class Simulation:
     def _admit(self, name: str, replica: _Replica, seen: "_Seen") -> bool:
         limit = self._figures.stages[name].limit
         if limit is not None and replica.active >= limit:
-            seen.shed = True
+            seen.shed_by = seen.shed_by or name
             return False
         replica.active += 1
         return True
 
     # -- what came of it ------------------------------------------------------------------------------------------
 
-    def _note(self, seen: "_Seen", counts: bool) -> None:
+    def _alone_ms(self, times: TurnTimes) -> float:
+        alone = times.first_audio + self._layout.hops_ms
+        if self._models is None:
+            return alone
+        return (
+            alone
+            - times.token
+            - times.clause
+            + self._models.alone_ms(times.clauses[0] / _CHARACTERS_PER_TOKEN)
+        )
+
+    def _note(self, seen: "_Seen", times: TurnTimes, counts: bool) -> None:
         if not counts:
             return
-        if seen.shed or seen.first_audio_s is None:
-            self._outcome.shed += 1
+        if seen.shed_by is not None:
+            self._outcome.shed_by[seen.shed_by] += 1
             return
         self._outcome.at_s.append(seen.began)
+        self._outcome.alone_ms.append(self._alone_ms(times))
         self._outcome.first_audio_ms.append((seen.first_audio_s - seen.began) * 1000)
         for name, waited in seen.waited_ms.items():
             self._outcome.stage_ms[name].append(waited)
@@ -248,7 +263,7 @@ class _Seen:
 
     began: float
     first_audio_s: float | None = None
-    shed: bool = False
+    shed_by: str | None = None
     waited_ms: dict[str, float] = field(default_factory=dict)
 
     def add(self, stage: str, took_s: float, alone_ms: float) -> None:

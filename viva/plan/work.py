@@ -6,6 +6,7 @@ the turn's way to its first audio, with the clauses.
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 from viva.plan.figures import Figures, TurnTimes
 
@@ -99,6 +100,19 @@ class Work:
         took = times.voice - first + own
         share = self._voice_held
         return (took * share, own * share), (took * (1 - share), own * (1 - share))
+
+    def pace(self, times: TurnTimes) -> float:
+        """Milliseconds in which a character is written after the first clause.
+
+        The whole turn tells, less the voices, which may be all that it waited for; where it does not, the first clause.
+        """
+        first, later = times.clauses[0], sum(times.clauses[1:])
+        pace = times.clause / first
+        if not times.total or not later:
+            return pace
+        voices = sum(held[0] + after[0] for held, after in map(partial(self.voicing, times), range(len(times.clauses))))
+        begun = max(times.hear, times.recall) + times.token + times.clause
+        return max(pace, (times.total - begun - voices) / later)
 
     def out(self, times: TurnTimes) -> float:
         """Of the orchestrator, from the first clause's audio to its event."""

@@ -1,0 +1,128 @@
+"""Whole turns through the stages."""
+
+import random
+from dataclasses import replace
+from itertools import accumulate
+
+import pytest
+
+from viva.plan.capacity import bounds_per_s, capacity_per_s
+from viva.plan.figures import Figures, Stage
+from viva.plan.layout import Layout, Model
+from viva.plan.search import percentile
+from viva.plan.simulation import Simulation
+
+ONE_MACHINE = Layout({}, machine_cores=2)
+MODEL = Model(step_ms=lambda n: 10.0 + n, read_ms=50.0, slots=4)
+
+
+def arrivals(per_s: float, count: int, seed: int = 1) -> list[float]:
+    """Random times at this rate."""
+    draw = random.Random(seed)
+    return list(accumulate(draw.expovariate(per_s) for _ in range(count)))
+
+
+def test_a_turn_alone_takes_what_was_measured(figures: Figures):
+    """Hearing beside recalling, then first token, first clause, its voice: nothing is counted twice or left out."""
+    outcome = Simulation(figures, replace(ONE_MACHINE, machine_cores=8)).run([0.0, 100.0, 200.0])
+    assert outcome.first_audio_ms == pytest.approx([669.0] * 3, abs=0.01)
+
+
+def test_a_typed_question_is_not_heard(figures: Figures):
+    """Its turn waits for recall alone."""
+    typed = replace(figures, turns=tuple(replace(turn, hear=0.0) for turn in figures.turns))
+    outcome = Simulation(typed, replace(ONE_MACHINE, machine_cores=8)).run([0.0])
+    assert outcome.first_audio_ms == pytest.approx([669.0 - 120.0 + 4.0], abs=0.01)
+
+
+def test_all_work_is_done_once(figures: Figures):
+    """The CPU of a turn that the report knows is what the simulated turn uses."""
+    simulation = Simulation(figures, ONE_MACHINE)
+    outcome = simulation.run([10.0 * number for number in range(101)])
+    each_s = outcome.busy["machine"] * 2 * 1000.0 / 101
+    assert each_s == pytest.approx((20 + 90 + 8 + 150 + 5) / 1000, rel=0.01)
+
+
+def test_the_same_seed_gives_the_same_turns(figures: Figures):
+    """To the last digit; another seed draws other turns."""
+    turns = tuple(replace(figures.turns[0], hear=100.0 + number) for number in range(50))
+    various = replace(figures, turns=turns)
+    runs = [Simulation(various, ONE_MACHINE, seed).run(arrivals(3, 300)).first_audio_ms for seed in (1, 1, 2)]
+    assert runs[0] == runs[1]
+    assert runs[0] != runs[2]
+
+
+def test_more_questions_wait_longer(figures: Figures):
+    """The tail grows with the load, and explodes beyond the bound."""
+    bound = capacity_per_s(figures, ONE_MACHINE)
+    p95 = [
+        percentile(Simulation(figures, ONE_MACHINE).run(arrivals(share * bound, 1500)).first_audio_ms, 0.95)
+        for share in (0.1, 0.5, 0.8, 1.3)
+    ]
+    assert p95 == sorted(p95)
+    assert p95[0] < 800
+    assert p95[3] > 10 * p95[0]
+
+
+def test_few_workers_are_a_bound_of_their_own(figures: Figures):
+    """With cores to spare, questions wait for a worker of asr, and it is that stage that tells so."""
+    slow = figures.stages | {"asr": Stage(10.0, places=1, held_ms=110.0)}
+    queued, layout = replace(figures, stages=slow), Layout({}, cores=dict.fromkeys(figures.stages, 8.0))
+    outcome = Simulation(queued, layout).run(arrivals(8.0, 1500))
+    waits = {name: percentile(values, 0.95) for name, values in outcome.stage_ms.items() if values}
+    assert bounds_per_s(queued, layout)["asr"] == pytest.approx(1000 / 110)
+    assert max(waits, key=waits.get) == "asr"
+    assert waits["asr"] > 100
+
+
+def test_a_second_replica_halves_the_load(figures: Figures):
+    """The bound doubles, and waits shrink."""
+    one, two = (Layout({"tts": count}, cores=dict.fromkeys(figures.stages, 2.0)) for count in (1, 2))
+    assert bounds_per_s(figures, two)["tts"] == 2 * bounds_per_s(figures, one)["tts"]
+    tails = [
+        percentile(Simulation(figures, layout).run(arrivals(10, 1500)).stage_ms["tts"], 0.95)
+        for layout in (one, two)
+    ]
+    assert tails[1] < tails[0] / 2
+
+
+def test_a_full_orchestrator_refuses(figures: Figures):
+    """What exceeds its turns at once is shed at once, and the others are answered."""
+    outcome = Simulation(figures, replace(ONE_MACHINE, max_active_turns=2)).run([0.0, 0.001, 0.002, 50.0])
+    assert outcome.asked == 4
+    assert outcome.shed_by == {"orchestrator": 1}
+    assert outcome.shed_share == 0.25
+    assert len(outcome.first_audio_ms) == 3
+
+
+def test_a_full_stage_refuses(figures: Figures):
+    """A limit of requests under way at the tts stage fails the turn that exceeds it."""
+    stages = figures.stages | {"tts": replace(figures.stages["tts"], limit=2)}
+    outcome = Simulation(replace(figures, stages=stages), ONE_MACHINE).run([0.0, 0.0, 0.0])
+    assert outcome.shed_by["tts"] > 0
+
+
+def test_answers_together_are_slower(figures: Figures):
+    """A model server's token takes longer the more answers it writes, and prompts are read one by one."""
+    layout = Layout({}, cores=dict.fromkeys(figures.stages, 8.0), model=MODEL, models=1)
+    alone = Simulation(figures, layout).run([0.0]).first_audio_ms[0]
+    # read 50 ms, then a clause of 40 characters, 10 tokens of 11 ms
+    assert alone == pytest.approx(669.0 - 150 - 330 + 50 + 110 + 8, abs=1.0)
+    together = Simulation(figures, layout).run([0.0] * 4).first_audio_ms
+    assert max(together) > alone + 3 * 50
+
+
+def test_answers_beyond_the_slots_wait(figures: Figures):
+    """With four slots the fifth begins when one of them has ended."""
+    layout = Layout({}, cores=dict.fromkeys(figures.stages, 8.0), model=MODEL, models=1)
+    four, five = (max(Simulation(figures, layout).run([0.0] * count).stage_ms["model"]) for count in (4, 5))
+    assert five > four + 300  # the rest of an answer: 40 tokens of at least 11 ms
+
+
+def test_a_lecture_that_is_in_no_cache_holds_the_others_up(figures: Figures):
+    """Reading it stops what is being written."""
+    cold = replace(MODEL, cold=1.0, cold_ms=1000.0)
+    layout = Layout({}, cores=dict.fromkeys(figures.stages, 8.0), model=cold, models=1)
+    warm = replace(layout, model=MODEL)
+    waited, not_waited = (Simulation(figures, each).run([0.0]).first_audio_ms[0] for each in (layout, warm))
+    assert waited == pytest.approx(not_waited + 1000.0, abs=1.0)
