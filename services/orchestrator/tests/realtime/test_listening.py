@@ -161,6 +161,26 @@ async def test_push_to_talk(listening: Listening) -> None:
     assert samples(listening.listener.take()) == audio(500, 1_000)
 
 
+async def test_push_to_talk_is_not_listened_to_while_it_is_crowded(make: Callable[..., Listening]) -> None:
+    """Its partial words can be spared; what was said is all there, and is listened to when there is room again."""
+    crowded = [True]
+    listening = make(crowded=lambda: crowded[0])
+    await listening.begin(None, audio(100))
+    assert listening.server.streams == []
+    crowded[0] = False
+    await listening.listener.append(audio(100, 100))
+    stream = await listening.server.stream()
+    await until(lambda: bytes(stream.audio) == audio(200))
+    assert samples(listening.listener.take()) == audio(200)
+
+
+async def test_turns_are_found_however_crowded_it_is(make: Callable[..., Listening]) -> None:
+    """Nobody else would notice that somebody has spoken."""
+    listening = make(crowded=lambda: True)
+    await listening.begin(TurnDetection(), audio(100))
+    await listening.server.stream()
+
+
 async def test_words_of_a_committed_utterance_come_too_late(listening: Listening) -> None:
     """What the stage said before it knew of a commit is not told of the next utterance."""
     await listening.begin(None, audio(1_000))

@@ -77,7 +77,12 @@ class Dialogue:
             require_room=parts.turns.room.require_room,
             idle=idle,
         )
-        listener = Listener(parts.stages.asr, max_audio_s=parts.settings.question_max_s, hear=self.hear)
+        listener = Listener(
+            parts.stages.asr,
+            max_audio_s=parts.settings.question_max_s,
+            hear=self.hear,
+            crowded=lambda: parts.turns.room.full,
+        )
         self._speech = Speech(listener, conversation, self._transcribing, outgoing, parts.metrics)
         self._responses = Responses(
             parts,

@@ -84,11 +84,14 @@ class Listener:
         *,
         max_audio_s: float,
         hear: Callable[[Heard], Awaitable[None]],
+        crowded: Callable[[], bool] = lambda: False,
         idle_s: float = _IDLE_S,
     ) -> None:
+        """While it is `crowded`, push-to-talk has no partial words: the asr stage is needed for who is answered."""
         self._asr = asr
         self._max_audio_s = max_audio_s
         self._hear = hear
+        self._crowded = crowded
         self._idle_s = idle_s
         self._format = InputFormat()
         self._detection: TurnDetection | None = None
@@ -132,7 +135,8 @@ class Listener:
         """Takes audio as the client sent it. It is kept, too, while nobody listens for turns in it (`failure`)."""
         self._audio.add(self._input.feed(audio))
         self._bound()
-        self._ear.listen()
+        if self._detection is not None or not self._crowded():
+            self._ear.listen()
 
     @property
     def failure(self) -> VivaError | None:
