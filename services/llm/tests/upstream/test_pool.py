@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from aiohappyeyeballs import start_connection
 
 from viva_llm.upstream.errors import (
     BadResponse,
@@ -287,6 +288,49 @@ async def test_rest_that_nobody_reads_holds_up_no_later_response(pool, server):
     connection.leave()
     assert await body_of(await ask(pool)) == b"ok"
     assert server.connections == 1
+
+
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_rest_of_a_request_holds_up_no_later_one(tmp_path, monkeypatch, encrypted):
+    """A server that refuses what it has not read leaves a connection behind that nobody uses again."""
+    tls, over = None, asyncio.Event()
+    if encrypted:
+        tls = make_authority(tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+
+    async def refuse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    pool = Pool(f"http{'s' if encrypted else ''}://127.0.0.1:{port}/v1", connect_s=SOON_S)
+    assert await body_of(await ask(pool, bytes(32 << 20))) == b"no"
+    assert pool.idle == 0
+    assert await body_of(await ask(pool)) == b"no"
+    assert pool.idle == 1
+    over.set()
+    pool.close()
+    server.close()
+
+
+async def test_connection_that_is_made_too_late_is_closed(pool, server, monkeypatch):
+    """Also by a pool that was closed meanwhile, and by one that is asked afterwards."""
+    server.says(WHOLE)
+
+    async def close_meanwhile(*args, **options):
+        taken = await start_connection(*args, **options)
+        pool.close()
+        return taken
+
+    monkeypatch.setattr("viva_llm.upstream.pool.start_connection", close_meanwhile)
+    with pytest.raises(NoConnection):
+        await ask(pool)
+    await asyncio.wait_for(server.closed.acquire(), SOON_S)
+    with pytest.raises(NoConnection):
+        await ask(pool)
 
 
 async def test_no_server(pool, server):

@@ -11,13 +11,22 @@ from viva_llm.upstream.request_head import PostHead
         ("http://h:8000/v1/chat/completions", "/v1/chat/completions", "h:8000"),
         ("https://h/v1", "/v1", "h"),
         ("http://[::1]:8000/v1", "/v1", "[::1]:8000"),
+        ("http://user:sesame@h:8000/v1", "/v1", "h:8000"),
+        ("http://user:sesame@[::1]/v1", "/v1", "[::1]"),
         ("http://bücher.example/v 1/é%20", "/v%201/%C3%A9%20", "xn--bcher-kva.example"),
     ],
 )
 def test_address(url, line, host):
-    """Path and host are written as HTTP wants them."""
+    """Path and host are written as HTTP wants them; nobody's password is in them."""
     head = PostHead(url, {}).head(5, {})
     assert head.decode() == f"POST {line} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\n\r\n"
+
+
+@pytest.mark.parametrize("url", ["http://h/v1?version=1", "http://h/v1#a"])
+def test_query_is_refused(url):
+    """It would be lost without a word."""
+    with pytest.raises(ValueError, match="in it"):
+        PostHead(url, {})
 
 
 def test_headers_of_all_and_of_one():

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable
+from http import HTTPStatus
 
 from viva_llm.upstream.errors import BadResponse, BrokenOff, ClosedUnanswered, UpstreamError
 from viva_llm.upstream.response_parser import ResponseParser
 
 # Bytes that may wait for a reader who is slower than the server; then the server has to wait, too.
 _MOST_UNREAD = 256 * 1024
+# A request of this size is surely on its way when its response has come.
+_SURELY_SENT = 64 * 1024
 # Long enough for the end of a body behind the last event, which frees the connection for the next question.
 _TAIL_S = 0.05
 
@@ -26,6 +29,7 @@ class Connection(asyncio.Protocol):
         self._response: ResponseParser | None = None
         self._unread = b""
         self._paused = False
+        self._sent = 0
         self._error: UpstreamError | None = None
         self._waiter: asyncio.Future | None = None
         self._tail: asyncio.TimerHandle | None = None
@@ -40,6 +44,7 @@ class Connection(asyncio.Protocol):
         response = self._response = ResponseParser()
         if self._transport.is_closing():
             raise ClosedUnanswered
+        self._sent = len(head) + len(body)
         self._transport.writelines((head, body))
         while not response.has_head:
             await self._news()
@@ -84,7 +89,8 @@ class Connection(asyncio.Protocol):
             self._waiter = None
 
     def _finish(self) -> None:
-        last, self._response = self._response.is_last, None
+        last = self._response.is_last or self._may_be_unsent(self._response.status)
+        self._response = None
         if self._tail is not None:
             self._tail.cancel()
             self._tail = None
@@ -92,6 +98,13 @@ class Connection(asyncio.Protocol):
             self.close()
         else:
             self._idle(self)
+
+    def _may_be_unsent(self, status: int) -> bool:
+        """Whether the server may have answered before it read the whole request, behind whose rest the next one would
+        wait. A transport with TLS does not tell what the one below it still holds; then a long request that was refused
+        counts as such.
+        """
+        return self._transport.get_write_buffer_size() > 0 or (status != HTTPStatus.OK and self._sent > _SURELY_SENT)
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         """The connection is there."""

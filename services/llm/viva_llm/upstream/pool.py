@@ -1,14 +1,14 @@
 """Connections to one server, kept for the next request."""
 
 import asyncio
-import socket
 import ssl
 from urllib.parse import urlsplit
 
 from aiohappyeyeballs import start_connection
 
+from viva_llm.upstream.addresses import Addresses
 from viva_llm.upstream.connection import Connection
-from viva_llm.upstream.errors import ClosedUnanswered, NoConnection, UnknownName
+from viva_llm.upstream.errors import ClosedUnanswered, NoConnection
 
 # Servers close idle connections after 5 s (uvicorn, and so vLLM) or more; those that do not are left after this.
 _IDLE_S = 75.0
@@ -22,13 +22,14 @@ class Pool:
     def __init__(self, url: str, *, connect_s: float) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._addresses = Addresses(self._host, parts.port or (443 if parts.scheme == "https" else 80))
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._connect_s = connect_s
         self._loop = asyncio.get_running_loop()
         self._idle: dict[Connection, float] = {}
         """Since when each waits, the longest first."""
         self._open: set[Connection] = set()
+        self._closed = False
 
     @property
     def idle(self) -> int:
@@ -50,7 +51,9 @@ class Pool:
         return await _asked(await self._connect(), head, body)
 
     def close(self) -> None:
-        """Closes every connection."""
+        """Closes every connection, also those that are being made."""
+        self._closed = True
+        self._addresses.close()
         for connection in list(self._open):
             connection.close()
 
@@ -78,8 +81,8 @@ class Pool:
     async def _connect(self) -> Connection:
         try:
             async with asyncio.timeout(self._connect_s):
-                addresses = await self._loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                taken = await start_connection(addresses, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1)
+                found = await self._addresses.find()
+                taken = await start_connection(found, happy_eyeballs_delay=_NEXT_ADDRESS_S, interleave=1)
                 _transport, connection = await self._loop.create_connection(
                     lambda: Connection(self._put_back, self._drop),
                     sock=taken,
@@ -87,11 +90,14 @@ class Pool:
                     server_hostname=self._host if self._tls else None,
                 )
         except TimeoutError:
+            self._addresses.forget()
             raise
-        except socket.gaierror as error:
-            raise UnknownName from error
         except OSError as error:
+            self._addresses.forget()
             raise NoConnection from error
+        if self._closed:
+            connection.close()
+            raise NoConnection
         self._open.add(connection)
         return connection
 
