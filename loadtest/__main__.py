@@ -29,6 +29,7 @@ from loadtest.places import places, totals
 from loadtest.plan import write_plan
 from loadtest.scenario import Scenario, WrongScenario, named, read
 from loadtest.table import show
+from loadtest.thresholds import check
 from viva.errors import VivaError
 
 OUT = Path(".viva/loadtest")
@@ -43,18 +44,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _options(arguments)
     try:
         path = named(options.scenario)
-        scenario = read(path)
+        scenario, text = read(path), path.read_text(encoding="utf-8")
+        check(scenario, text, str(path))
         folder = (options.out or OUT / scenario.name).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        run = _run(scenario, path, options.url, folder, options.page)
-        found = reports.build(run, scenario)
+        found = reports.build(_run(scenario, path, options.url, folder, options.page), scenario)
+        reports.write(found, folder / "report.json")  # whatever comes of the judgement: the run is not lost
     except (WrongScenario, VivaError, GeneratorFailed, OSError) as error:
         print(f"The load test could not be run. {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    found = reports.judge(found, scenario)
     reports.write(found, folder / "report.json")
-    (folder / "report.html").write_text(page(found, path.read_text(encoding="utf-8")), encoding="utf-8")
+    (folder / "report.html").write_text(page(found, text), encoding="utf-8")
     show(found, Console())
     print(f"{folder / 'report.html'}, report.json, turns.jsonl")
     if not found["turns"]["asked"] or found["generator"]["errors"]:

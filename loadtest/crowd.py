@@ -121,9 +121,14 @@ class Crowd:
             interrupt_after_s=person.interrupts_after_s(),
             patience_s=self._habits.patience_s,
         )
-        turn = caller.ask(asking)
-        told = Told(turn.asked_s - self.began, number, about.transport, about.lecture, follow_up, spoken, step)
-        self._rows(told.row(turn))
+        turn = Turn(self._now(), audio_format=asking.audio_format)
+        try:
+            turn = caller.ask(asking)
+        finally:
+            if turn.outcome == "unfinished":  # whoever hangs at the end is killed; the question was asked all the same
+                turn.end("unfinished", self._now())
+            told = Told(turn.asked_s - self.began, number, about.transport, about.lecture, follow_up, spoken, step)
+            self._rows(told.row(turn))
         return turn
 
     def _pause(self, caller: Caller, person: Person, turn: Turn) -> None:

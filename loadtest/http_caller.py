@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from loadtest.playback import Arrival
-from loadtest.turn import Asking, Turn
+from loadtest.turn import Asking, Turn, foreign
 from viva.sse import SSEParser
 
 PATHS = {"jsonl": "/invoke", "sse": "/chat"}
@@ -116,7 +116,7 @@ class HttpCaller:
         try:
             code = str(json.loads(body)["error"]["code"])
         except (ValueError, LookupError, TypeError):
-            code = f"http_{answer.status}"
+            code = foreign(answer.status)
         turn.failed(answer.status, code, came_s, answer.header("Retry-After"))
 
     def _listen(self, answer: Answer, turn: Turn, asking: Asking) -> None:

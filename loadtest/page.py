@@ -146,10 +146,14 @@ def _parts(report: Report) -> str:
     if not report["resources"]:
         return ""
     rows = [
-        (name, report["engines"].get(name, ""), f"{1000 * u['cpu_s_per_turn']:.1f}", f"{u['rss_bytes'] / 2**20:.0f}")
+        (name, report["engines"].get(name, ""), _cpu_ms(u["cpu_s_per_turn"]), f"{u['rss_bytes'] / 2**20:.0f}")
         for name, u in report["resources"].items()
     ]
-    return "<h2>What it took</h2>" + _table(("part", "engine", "CPU ms a question", "MiB"), rows)
+    return "<h2>What it took</h2>" + _table(("part", "engine", "CPU ms an answer", "MiB"), rows)
+
+
+def _cpu_ms(seconds: float | None) -> str | None:
+    return None if seconds is None else f"{1000 * seconds:.1f}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -15,6 +15,8 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
+from loadtest.turn import foreign
+
 Event = dict[str, Any]
 
 
@@ -91,7 +93,8 @@ class RealtimeWire:
         error = self._protocol.handshake_exc
         if isinstance(error, InvalidStatus):
             response = error.response
-            raise Refused(response.status_code, _code(response.body), response.headers.get("Retry-After"))
+            code = _code(response.status_code, response.body)
+            raise Refused(response.status_code, code, response.headers.get("Retry-After"))
         if error is not None:
             raise Closed(str(error))
 
@@ -125,8 +128,8 @@ class RealtimeWire:
             self._partial = b""
 
 
-def _code(body: bytes | None) -> str:
+def _code(status: int, body: bytes | None) -> str:
     try:
         return str(json.loads(body or b"")["error"]["code"])
     except (ValueError, LookupError, TypeError):
-        return "refused"
+        return foreign(status)

@@ -36,9 +36,9 @@ def times_ms(rows: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
-def by_transport(rows: Sequence[Row]) -> dict[str, Any]:
-    """Turns and times of each transport."""
-    names = sorted({row["transport"] for row in rows})
+def by_transport(rows: Sequence[Row], used: Iterable[str]) -> dict[str, Any]:
+    """Turns and times of each transport that is in use, though by chance nobody may have come over it."""
+    names = sorted({*used, *(row["transport"] for row in rows)})
     parts = {name: [row for row in rows if row["transport"] == name] for name in names}
     return {name: {"turns": turns(part), "times_ms": times_ms(part)} for name, part in parts.items()}
 

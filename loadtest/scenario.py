@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 Share = Annotated[float, Field(ge=0, le=1)]
 Transport = Literal["jsonl", "sse", "realtime"]
 FOLDER = Path(__file__).parent / "scenarios"
+LAST_WORDS_S = 10.0
+"""How long a question that was begun at the end may take to be said, and a connection to be closed."""
 
 
 class WrongScenario(ValueError):
@@ -127,6 +129,11 @@ class Scenario(_Table):
         if self.warm_up_s >= self.seconds:
             raise ValueError("warm_up_s is not shorter than seconds")
         return self
+
+    @property
+    def drain_s(self) -> float:
+        """How long turns under way at the end are waited for: until every caller has been answered or has given up."""
+        return self.people.patience_s + LAST_WORDS_S
 
     @property
     def limits(self) -> dict[str, Limit]:

@@ -31,8 +31,8 @@ from loadtest.realtime_caller import RealtimeCaller
 from loadtest.realtime_wire import RealtimeWire
 from loadtest.scenario import Scenario, read
 
-DRAIN_S = 20.0
-"""How long answers that are under way at the end are waited for."""
+KILL_S = 5.0
+"""How long a caller that hangs may take to note what it had asked."""
 
 
 class Participant(locust.User):
@@ -85,9 +85,13 @@ class Swarm:
             self._closed(arrivals.people or 1, self._scenario.seconds)
         else:
             self._open(self._probed() if arrivals.probe_people else arrivals.per_s or 1.0)
+        self._drain()
+
+    def _drain(self) -> None:
+        """Nobody begins anything more; whoever still hangs after every caller's patience leaves an unfinished turn."""
         self._crowd.over = True
-        self._runner.user_greenlets.join(timeout=DRAIN_S)
-        self._runner.user_greenlets.kill(block=False)
+        self._runner.user_greenlets.join(timeout=self._scenario.drain_s)
+        self._runner.user_greenlets.kill(timeout=KILL_S)
 
     def _closed(self, people: int, seconds: float) -> None:
         began = time.monotonic()
@@ -104,8 +108,7 @@ class Swarm:
         Participant.step = -1
         self._closed(arrivals.probe_people or 1, arrivals.probe_s)
         ended = time.monotonic() - crowd.began
-        crowd.over = True
-        self._runner.user_greenlets.join(timeout=DRAIN_S)
+        self._drain()
         began = arrivals.probe_s / 2  # until everybody has asked, and the first are answered
         moments = [row["at_s"] + row["ended_ms"] / 1000 for row in self._rows.all if row["outcome"] == "done"]
         crowd.over, crowd.thinks, crowd.began = False, True, time.monotonic()

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from loadtest.scenario import Limit, WrongScenario
+from loadtest import results
+from loadtest.scenario import Limit, Scenario, WrongScenario, line_of
 
 Report = dict[str, Any]
 
@@ -35,14 +36,39 @@ def _shares(turns: Mapping[str, Any]) -> dict[str, float | None]:
     return {"asked": asked, **counts, **shares}
 
 
+def transports(scenario: Scenario) -> list[str]:
+    """Those that callers come over."""
+    return [name for name, weight in scenario.people.transports.items() if weight]
+
+
+def names(scenario: Scenario) -> set[str]:
+    """The figures that its report will have: those of a run in which nobody asked anything."""
+    empty: Report = {
+        "times_ms": results.times_ms([]),
+        "by_transport": results.by_transport([], transports(scenario)),
+        "turns": results.turns([]),
+        "generator": {},
+    }
+    stepped = len(scenario.arrivals.steps) > 1
+    return {name for name in figures(empty) if stepped or not name.startswith("overload.")}
+
+
+def check(scenario: Scenario, text: str, where: str) -> None:
+    """Raises WrongScenario, with the line in `text`, for a threshold on what its report will not have."""
+    known = names(scenario)
+    for name in scenario.limits:
+        if name not in known:
+            line = line_of(text, ("thresholds", *name.split(".", 1)))
+            there_are = ", ".join(sorted(known))
+            raise WrongScenario(f"{where}, line {line}: there is no figure {name!r}. There are: {there_are}.")
+
+
 def judged(report: Report, limits: Mapping[str, Limit]) -> list[dict[str, Any]]:
-    """Each threshold with its value; a figure that there is nothing for does not hold. Raises WrongScenario."""
+    """Each threshold with its value; a figure that there is nothing for does not hold."""
     known = figures(report)
     found = []
     for name, limit in limits.items():
-        if name not in known:
-            raise WrongScenario(f"There is no figure {name!r} for a threshold. There are: {', '.join(sorted(known))}.")
-        value = known[name]
+        value = known.get(name)
         within = value is not None and (
             value <= limit.at_most if limit.at_most is not None else value >= (limit.at_least or 0.0)
         )

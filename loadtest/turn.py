@@ -1,6 +1,9 @@
 """One question and what became of it, as its caller saw it."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from loadtest.playback import Arrival, play
@@ -56,9 +59,11 @@ class Turn:
     def failed(self, status: int | None, code: str, at_s: float, retry_after: str | None = None) -> "Turn":
         """Notes an error; one for lack of room is a shed."""
         self.code = code
-        if retry_after is not None:
-            self.retry_after_s = float(retry_after)
-        return self.end("shed" if status in SHED and "overloaded" in code else code, at_s)
+        self.retry_after_s = seconds_until(retry_after)
+        refused = status in SHED and "overloaded" in code
+        # What stands in front of Viva (an ingress) says so with a page of its own.
+        elsewhere = status == 503 and code == foreign(503) and self.retry_after_s is not None
+        return self.end("shed" if refused or elsewhere else code, at_s)
 
     def figures(self) -> dict[str, Any]:
         """The row, in milliseconds since the question had been asked."""
@@ -82,6 +87,25 @@ class Turn:
 
     def _ms(self, at_s: float | None) -> float | None:
         return None if at_s is None else round((at_s - self.asked_s) * 1000, 1)
+
+
+def foreign(status: int) -> str:
+    """The code of an error whose body is none of Viva's."""
+    return f"http_{status}"
+
+
+def seconds_until(retry_after: str | None, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
+    """What a Retry-After says: seconds, or a date (RFC 9110, 10.2.3). None where it says neither."""
+    if retry_after is None:
+        return None
+    if (given := retry_after.strip()).isdecimal():
+        return float(given)
+    try:
+        at = parsedate_to_datetime(given)
+    except ValueError:
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - now()).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)

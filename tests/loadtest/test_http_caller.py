@@ -2,12 +2,13 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from loadtest.http_caller import HttpCaller, encoded
 from loadtest.speech import Speech
-from loadtest.turn import Asking
+from loadtest.turn import Asking, seconds_until
 from viva import sse
 
 SPEECH = Speech("what is it", b"RIFFwav", bytes(2 * 24_000))
@@ -122,6 +123,41 @@ def test_a_refusal_for_lack_of_room_is_no_failure(clock: Clock, status: int, cod
     body = json.dumps({"error": {"code": code}}).encode()
     row = caller(clock, Line(Answer(clock, [(0.0, body)], status, {"Retry-After": "3"}))).ask(asking()).figures()
     assert (row["outcome"], row["code"], row["retry_after_s"]) == (outcome, code, 3.0)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "outcome"),
+    [
+        (503, {"Retry-After": "2"}, "shed"),
+        (503, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, "shed"),
+        (503, {"Retry-After": "soon"}, "http_503"),
+        (503, {}, "http_503"),
+        (502, {"Retry-After": "2"}, "http_502"),
+    ],
+)
+def test_an_ingress_that_refuses_is_no_failure_either(clock: Clock, status: int, headers: dict, outcome: str) -> None:
+    """Its page is none of Viva's; with 503 it says when to come back. Without that it is out of order."""
+    answer = Answer(clock, [(0.0, b"<html>503 Service Temporarily Unavailable</html>")], status, headers)
+    row = caller(clock, Line(answer)).ask(asking()).figures()
+    assert (row["outcome"], row["code"]) == (outcome, f"http_{status}")
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [
+        ("120", 120.0),
+        (" 0 ", 0.0),
+        ("Sat, 31 Jan 2026 12:00:30 GMT", 30.0),
+        ("Sat, 31 Jan 2026 11:00:00 GMT", 0.0),
+        ("Sat Jan 31 12:00:05 2026", 5.0),
+        ("-3", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(given: str | None, seconds: float | None) -> None:
+    """A date in the past is now; anything else says nothing."""
+    assert seconds_until(given, lambda: datetime(2026, 1, 31, 12, tzinfo=UTC)) == seconds
 
 
 def test_an_interruption_cuts_the_answer_off_so_long_after_it_was_first_heard(clock: Clock) -> None:

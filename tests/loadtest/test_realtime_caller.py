@@ -177,6 +177,15 @@ def test_a_connection_too_many_is_a_refusal() -> None:
     assert (turn.outcome, turn.retry_after_s) == ("shed", 2.0)
 
 
+def test_an_ingress_that_lets_no_connection_in_is_a_refusal_too() -> None:
+    """Its 503 has no code of Viva's, but says when to come back."""
+
+    def connect(path: str) -> Wire:
+        raise Refused(503, "http_503", "2")
+
+    assert RealtimeCaller(connect, "lec_1").ask(asking(speech=None)).outcome == "shed"
+
+
 def test_whoever_thinks_reads_on() -> None:
     """Otherwise nobody would answer the server's pings."""
     wire = Wire(("response.create", 0.1, created()), ("response.create", 0.2, done()))

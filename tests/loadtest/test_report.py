@@ -10,9 +10,9 @@ from loadtest.machine import Machine
 from loadtest.page import page
 from loadtest.places import total
 from loadtest.plots import Series, lines, ticks
-from loadtest.report import Run, build
+from loadtest.report import Run, build, judge
 from loadtest.results import overload, timeline
-from loadtest.scenario import WrongScenario, parse
+from loadtest.scenario import parse
 
 DATA = Path(__file__).parent / "data"
 TEXT = """
@@ -91,7 +91,7 @@ def test_the_report_has_what_others_read() -> None:
     assert report["times_ms"]["asr"]["p50"] == 100.0
     assert report["times_ms"]["shed"]["n"] == 20
     assert report["by_transport"]["jsonl"]["turns"]["asked"] == 60
-    assert report["resources"]["asr"] == {"cpu_s_per_turn": round(2 / 62, 5), "rss_bytes": 1_000_000}
+    assert report["resources"]["asr"] == {"cpu_s_per_turn": round(2 / 42, 5), "rss_bytes": 1_000_000}
     assert report["answers"] == {"audio_s": 3.0, "audio_bytes": 1000.0, "clauses": 2.0, "tokens": 10.0}
     json.dumps(report)
 
@@ -111,22 +111,45 @@ def test_over_capacity_the_last_step_is_compared_with_the_first_and_the_best() -
 
 def test_thresholds_hold_or_do_not() -> None:
     """Each by its own figure; the run passes when all of them hold."""
-    report = build(stepped(), parse(TEXT, "a.toml"))
+    scenario = parse(TEXT, "a.toml")
+    report = judge(build(stepped(), scenario), scenario)
     held = {one["name"]: one["ok"] for one in report["thresholds"]}
     assert held == {"first_audible.p95": True, "overload.useful_share": True, "turns.done_share": True}
     assert report["passed"]
     strict = parse(TEXT.replace("at_most = 700", "at_most = 400"), "a.toml")
-    report = build(stepped(), strict)
+    report = judge(build(stepped(), strict), strict)
     assert [one["name"] for one in report["thresholds"] if not one["ok"]] == ["first_audible.p95"]
     assert not report["passed"]
 
 
 def test_a_figure_that_there_is_nothing_for_does_not_hold() -> None:
     """A run in which nobody was answered has no bad times either."""
-    report = build(run_of([row(1.0, "shed")]), parse(TEXT, "a.toml"))
+    scenario = parse(TEXT, "a.toml")
+    report = judge(build(run_of([row(1.0, "shed")]), scenario), scenario)
     assert not report["passed"]
-    with pytest.raises(WrongScenario, match=r"no figure 'first_audible\.p42'"):
-        build(stepped(), parse(TEXT.replace("audible.p95", "audible.p42"), "a.toml"))
+
+
+def test_cpu_is_that_of_answers() -> None:
+    """Refusals do not make an answer look cheap; without any answer nothing is known of what one takes."""
+    scenario = parse(TEXT, "a.toml")
+    refused = [row(2.0, "shed")] * 98
+    few = build(run_of([row(1.0), row(1.0, step=-1), *refused]), scenario)
+    assert few["resources"]["asr"]["cpu_s_per_turn"] == 1.0
+    none = build(run_of(refused), scenario)
+    assert none["resources"]["asr"]["cpu_s_per_turn"] is None
+    assert "CPU ms an answer" in page(judge(none, scenario), TEXT)
+
+
+def test_a_transport_that_nobody_came_over_has_zeros() -> None:
+    """Its thresholds can be judged; one without weight is left out."""
+    text = TEXT + "realtime.done = {at_least = 1}\nsse.failed = {at_most = 0}\n"
+    scenario = parse(text, "a.toml")
+    report = judge(build(stepped(), scenario), scenario)
+    held = {one["name"]: (one["value"], one["ok"]) for one in report["thresholds"]}
+    assert (held["realtime.done"], held["sse.failed"]) == ((0, False), (0, True))
+    assert page(report, text)
+    only = parse(text.replace("[arrivals]", "[people]\ntransports = {jsonl = 1}\n[arrivals]"), "a.toml")
+    assert set(build(stepped(), only)["by_transport"]) == {"jsonl"}
 
 
 def test_what_was_asked_during_the_warm_up_is_not_counted() -> None:
