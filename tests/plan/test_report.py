@@ -62,6 +62,16 @@ def test_a_report_of_the_load_test_can_be_planned_from():
     assert len(figures.turns) > 5
     assert all(stage.cpu_ms > 0 for stage in figures.stages.values())
     assert figures.engines["asr"].startswith("fake")
+    assert all((figures.stages[name].places, figures.stages[name].held_ms) > (0, 0) for name in ("asr", "tts"))
+
+
+def test_a_report_of_a_busy_system_is_told(report: Path):
+    """Refusals and failures above a hundredth: their CPU and their waiting would be planned for."""
+    turns = {"asked": 200, "shed": 1, "failed": {"connection": 1}}
+    assert read_report(changed(report, turns=turns)).turns
+    more = turns | {"failed": {"connection": 1, "llm_timeout": 1}}
+    with pytest.raises(Unusable, match=r"of 200 turns 1 were refused and 2 failed; .*fewer people"):
+        read_report(changed(report, turns=more))
 
 
 @pytest.mark.parametrize(

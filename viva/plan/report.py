@@ -17,6 +17,7 @@ VERSION = 1
 _FIRST_CLAUSE, _CLAUSE = 40, 80  # characters, where the report does not say
 _PARTS = ("asr", "recall", "llm_first_token", "first_sentence", "tts_first_audio", "first_audio", "total")
 _LEAST_TURNS = 5
+_MOST_LOST = 0.01  # of the turns: refused or failed, they took CPU that an answer then seems to take
 
 
 def read_report(path: Path) -> Figures:
@@ -24,6 +25,7 @@ def read_report(path: Path) -> Figures:
     report = read_json(path)
     if not isinstance(report, dict) or report.get("viva_loadtest") != VERSION:
         raise Unusable(f'{path} is not a load test\'s report: it has no "viva_loadtest": {VERSION}.')
+    _check_lost(path, report)
     clauses = _clauses(report)
     turns = tuple(_turns_of_rows(path.with_name("turns.jsonl"), clauses)) or tuple(
         _turns_of_samples(report, clauses)
@@ -43,6 +45,18 @@ def read_report(path: Path) -> Figures:
         audio_bytes=_number(answers, "audio_bytes"),
         audio_s=_number(answers, "audio_s"),
     )
+
+
+def _check_lost(path: Path, report: Mapping[str, Any]) -> None:
+    """Raises Unusable when so many turns were refused or failed that the rest says little of a low load."""
+    failures = (report.get("turns") or {}).get("failed") or {}
+    failed = sum(_number(failures, code) for code in failures)
+    asked, shed = _number(report, "turns", "asked"), _number(report, "turns", "shed")
+    if shed + failed > _MOST_LOST * asked:
+        raise Unusable(
+            f"{path} is of a busy or a broken system: of {asked:.0f} turns {shed:.0f} were refused and {failed:.0f} "
+            f"failed; a plan allows {_MOST_LOST:.0%} together. Run the load test with fewer people."
+        )
 
 
 def _turns_of_rows(path: Path, clauses: tuple[int, ...]) -> Iterator[TurnTimes]:
