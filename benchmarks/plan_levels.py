@@ -1,0 +1,298 @@
+"""Questions to a stack and to its simulation: single ones, which make a report, then at random times.
+
+The callers share the machine with everything else; their CPU is in the simulation, too.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import random
+import statistics
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import aiohttp
+import orjson
+import psutil
+
+from benchmarks.asking import running_stack, spoken, upload
+from benchmarks.machine import Machine, this_machine
+from benchmarks.machinery import cpu_s
+from benchmarks.plan_scenarios import Scenario
+from benchmarks.question_set import load_all
+from viva.plan.capacity import capacity_per_s
+from viva.plan.figures import Figures
+from viva.plan.layout import Layout
+from viva.plan.report import read_report
+from viva.plan.simulation import Simulation
+from viva.samples import render
+from viva.stack.stack import Stack
+
+LECTURE = Path(__file__).parents[1] / "samples" / "lecture.txt"
+DRAWN_ANEW = 20
+
+
+@dataclass(slots=True)
+class Asked:
+    """One question and what became of it; times in ms from the start of its upload."""
+
+    at_s: float
+    late_ms: float
+    first_audio_ms: float | None = None
+    receipt: dict = field(default_factory=dict)
+    clauses: list[int] = field(default_factory=list)
+    audio_bytes: int = 0
+    outcome: str = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One load, measured and simulated; milliseconds."""
+
+    share: float
+    per_s: float
+    asked: int
+    failed: int
+    late_p95: float
+    busy: float  # cores that the system and its callers used
+    others: float  # cores that anything else on the machine used meanwhile
+    measured: tuple[float, float]
+    simulated: tuple[float, float]
+    drawn_anew: tuple[float, float]
+
+    @property
+    def off(self) -> tuple[float, float]:
+        """How far the simulated p50 and p95 are from the measured ones, as shares of those."""
+        return tuple(s / m - 1 for s, m in zip(self.simulated, self.measured, strict=True))
+
+
+async def ask(session: aiohttp.ClientSession, url: str, question: bytes, lecture: str, asked: Asked) -> None:
+    """One spoken question, read to its end."""
+    form = aiohttp.FormData({"lecture_id": lecture, "audio_format": "mp3"})
+    form.add_field("audio", question, filename="q.wav", content_type="audio/wav")
+    began, last = time.monotonic(), b""
+    async with session.post(f"{url}/invoke", data=form) as response:
+        async for line in response.content:
+            if line.startswith(b'{"seq":'):
+                event = orjson.loads(line)
+                asked.clauses.append(len(event["text"]))
+                asked.audio_bytes += len(event["data"]) * 3 // 4
+                if asked.first_audio_ms is None:
+                    asked.first_audio_ms = (time.monotonic() - began) * 1000
+            last = line
+    done = orjson.loads(last or b"{}")
+    if done.get("type") == "done" and asked.first_audio_ms is not None and not done["degraded"]:
+        asked.outcome, asked.receipt = "done", done["receipt"]
+    else:
+        print(f"failed: {last[-400:]!r}", file=sys.stderr)
+
+
+async def ask_at(url: str, questions: list[bytes], lecture: str, times_s: list[float]) -> list[Asked]:
+    """A question at each of these times, whatever became of those before."""
+    rows, draw = [], random.Random(7)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+    async with (
+        aiohttp.ClientSession(connector=connector, read_bufsize=2**22) as session,
+        asyncio.TaskGroup() as group,
+    ):
+        began = time.monotonic()
+        for at_s in times_s:
+            await asyncio.sleep(max(0.0, began + at_s - time.monotonic()))
+            rows.append(Asked(at_s, (time.monotonic() - began - at_s) * 1000))
+            group.create_task(ask(session, url, draw.choice(questions), lecture, rows[-1]))
+    return rows
+
+
+async def ask_alone(url: str, questions: list[bytes], lecture: str, count: int) -> list[Asked]:
+    """So many questions, each after the answer to the one before."""
+    rows = []
+    async with aiohttp.ClientSession(read_bufsize=2**22) as session:
+        for number in range(count):
+            rows.append(Asked(0.0, 0.0))
+            await ask(session, url, questions[number % len(questions)], lecture, rows[-1])
+            await asyncio.sleep(0.05)
+    return rows
+
+
+def measured_alone(
+    stack: Stack,
+    url: str,
+    questions: list[bytes],
+    lecture: str,
+    scenario: Scenario,
+    folder: Path,
+    machine: Machine,
+) -> Path:
+    """The report of questions that meet nobody. `machine` is as it was before the stack was started."""
+    asyncio.run(ask_alone(url, questions, lecture, min(6, scenario.alone)))  # warm
+    before, used, began = held(stack), cpu_s(stack), time.monotonic()
+    rows = asyncio.run(ask_alone(url, questions, lecture, scenario.alone))
+    seconds, spent = time.monotonic() - began, cpu_s(stack)
+    held_ms = {name: (seconds - before[name]) * 1000 / len(rows) for name, seconds in held(stack).items()}
+    resources = {name: {"cpu_s_per_turn": (spent[name] - used[name]) / len(rows)} for name in spent}
+    # Redis works for nobody but the orchestrator.
+    resources["orchestrator"]["cpu_s_per_turn"] += resources["redis"]["cpu_s_per_turn"]
+    report = {
+        "viva_loadtest": 1,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "seconds": round(seconds, 1),
+        "machine": asdict(machine),
+        "engines": scenario.engines,
+        "turns": turns(rows),
+        "generator": {"cpu_s_per_turn": resources.pop("callers")["cpu_s_per_turn"]},
+        "resources": resources,
+        "places": {
+            "asr": {"places": scenario.asr_places, "held_ms": held_ms["asr"]},
+            "tts": {"places": scenario.tts_places, "held_ms": held_ms["tts"]},
+        },
+        "answers": {"audio_bytes": statistics.mean(row.audio_bytes for row in rows)},
+    }
+    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    (folder / "turns.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    return folder / "report.json"
+
+
+def turns(rows: list[Asked]) -> dict:
+    """How they ended, as a load test's report says it."""
+    done = sum(row.outcome == "done" for row in rows)
+    failed = {"failed": len(rows) - done} if done < len(rows) else {}
+    return {"asked": len(rows), "done": done, "shed": 0, "failed": failed}
+
+
+def held(stack: Stack) -> dict[str, float]:
+    """Seconds so far for which questions had a worker of asr, and clauses one of tts."""
+    asr, tts = sums(stack, "asr"), sums(stack, "tts")
+    waited = tts.get("viva_tts_queue_wait_seconds_sum", 0.0)
+    return {"asr": asr["viva_asr_engine_seconds_sum"], "tts": tts["viva_tts_first_byte_seconds_sum"] - waited}
+
+
+def sums(stack: Stack, name: str) -> dict[str, float]:
+    """The sums of a service's histograms, over all labels."""
+    found: dict[str, float] = {}
+    with urllib.request.urlopen(f"{stack[name].part.url}/metrics") as response:
+        for line in response.read().decode().splitlines():
+            key = line.partition(" ")[0].partition("{")[0]
+            if key.endswith("_sum"):
+                found[key] = found.get(key, 0.0) + float(line.rsplit(" ", 1)[1])
+    return found
+
+
+def both_busy(seconds: float = 1.0) -> float:
+    """How fast a core is while the others are busy too, as a share of its speed alone."""
+    cores = this_machine().cores
+    with multiprocessing.Pool(cores) as pool:
+        pool.map(spin, [0.1] * cores)
+        alone = statistics.mean(pool.apply(spin, (seconds / 2,)) for _ in range(2))
+        together = pool.map(spin, [seconds] * cores, chunksize=1)
+    return min(1.0, statistics.mean(together) / alone)
+
+
+def spin(seconds: float) -> float:
+    """Rounds of small work a second, on more memory than a core's first cache holds."""
+    table, rounds, began = [random.random() for _ in range(20_000)], 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        sorted(table)
+        json.loads(json.dumps({str(number): number for number in range(1000)}))
+        rounds += 1
+    return rounds / (time.perf_counter() - began)
+
+
+def poisson(per_s: float, seconds: float, seed: int) -> list[float]:
+    """Random times at this rate."""
+    draw, at_s, times = random.Random(seed), 0.0, []
+    while (at_s := at_s + draw.expovariate(per_s)) < seconds:
+        times.append(at_s)
+    return times
+
+
+def machine_cpu_s() -> float:
+    """CPU seconds that the whole machine used so far."""
+    times = psutil.cpu_times()
+    return times.user + times.nice + times.system + times.irq + times.softirq
+
+
+def cuts(values: list[float]) -> tuple[float, float]:
+    """p50 and p95."""
+    quantiles = statistics.quantiles(values, n=100, method="inclusive")
+    return quantiles[49], quantiles[94]
+
+
+def compare(
+    report: Path, layout: Layout, times_s: list[float], rows: list[Asked], share: float, cores_used: tuple[float, float]
+) -> Level:
+    """The measured turns of one load beside the simulated ones."""
+    figures = read_report(report)
+    # Several replays differ in what each turn is drawn to take, and in nothing else.
+    replays = [Simulation(figures, layout, seed).run(times_s) for seed in range(DRAWN_ANEW)]
+    per_s = len(times_s) / times_s[-1]
+    anew = [
+        Simulation(figures, layout, seed).run(poisson(per_s, times_s[-1], 1000 + seed))
+        for seed in range(DRAWN_ANEW)
+    ]
+    return Level(
+        share=share,
+        per_s=per_s,
+        asked=len(rows),
+        failed=sum(row.outcome != "done" for row in rows),
+        late_p95=cuts([row.late_ms for row in rows])[1],
+        busy=cores_used[0],
+        others=cores_used[1],
+        measured=cuts([row.first_audio_ms for row in rows if row.outcome == "done"]),
+        simulated=cuts([value for outcome in replays for value in outcome.first_audio_ms]),
+        drawn_anew=cuts([value for outcome in anew for value in outcome.first_audio_ms]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A stack that has answered single questions, and what was found of it."""
+
+    stack: Stack
+    url: str
+    lecture: str
+    questions: list[bytes]
+    layout: Layout
+    report: Path
+
+    @property
+    def figures(self) -> Figures:
+        """What its report says."""
+        return read_report(self.report)
+
+    @property
+    def capacity(self) -> float:
+        """Turns a second that it can carry, going by the report."""
+        return capacity_per_s(self.figures, self.layout)
+
+    def level(self, share: float, seconds: float, seed: int) -> Level:
+        """Asks it and its simulation at random times, at this share of the capacity."""
+        times_s = poisson(share * self.capacity, seconds, seed)
+        used, began, machine_used = sum(cpu_s(self.stack).values()), time.monotonic(), machine_cpu_s()
+        rows = asyncio.run(ask_at(self.url, self.questions, self.lecture, times_s))
+        busy, seconds_taken = sum(cpu_s(self.stack).values()) - used, time.monotonic() - began
+        others = max(0.0, machine_cpu_s() - machine_used - busy)
+        path = self.report.with_name(f"level-{share}.jsonl")
+        path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
+        return compare(
+            self.report, self.layout, times_s, rows, share, (busy / seconds_taken, others / seconds_taken)
+        )
+
+
+@contextmanager
+def measured(scenario: Scenario, folder: Path, machine: Machine) -> Iterator[Measured]:
+    """The scenario's stack, after its single questions; the report is in `folder`."""
+    layout = Layout({}, machine_cores=machine.cores, both_busy=both_busy())
+    with running_stack(scenario.environ) as (stack, url, place):
+        render(LECTURE.read_text(), place / "lecture.wav")
+        lecture = upload(url, place / "lecture.wav")
+        asked = next(found for found in load_all() if found.name == "transistor").answerable[
+            : scenario.questions
+        ]
+        questions = [spoken(question.ask, place) for question in asked]
+        report = measured_alone(stack, url, questions, lecture, scenario, folder, machine)
+        yield Measured(stack, url, lecture, questions, layout, report)
