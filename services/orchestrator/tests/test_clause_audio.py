@@ -46,6 +46,34 @@ async def test_a_whole_is_given_when_it_ends():
     assert await taking == [(3 * PIECE_BYTES, True)]
 
 
+async def test_half_a_sample_is_left_out():
+    """A voice may break off anywhere; the piece that is said to be the last still comes."""
+    audio = ClauseAudio()
+    taking = asyncio.create_task(pieces(audio))
+    audio.add(bytes(PIECE_BYTES + 1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    audio.end()
+    found = await taking
+    assert [last for _, last in found] == [False, True]
+    assert all(size % 2 == 0 for size, _ in found)
+    assert sum(size for size, _ in found) == PIECE_BYTES
+
+
+async def test_only_what_nobody_has_can_be_taken_back():
+    """A voice that breaks off may begin anew until the first piece is on its way."""
+    audio = ClauseAudio()
+    audio.add(bytes(PIECE_BYTES + 1))
+    assert audio.take_back()
+    taking = asyncio.create_task(pieces(audio))
+    audio.add(bytes(PIECE_BYTES + 2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not audio.take_back()
+    audio.end()
+    assert sum(size for size, _ in await taking) == PIECE_BYTES + 2
+
+
 async def test_nothing_made_is_no_piece():
     """A clause that could not be spoken is passed over."""
     audio = ClauseAudio()

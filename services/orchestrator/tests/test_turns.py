@@ -230,15 +230,36 @@ async def test_a_clause_is_heard_while_it_is_being_spoken(turns, servers):
     assert sum(len(base64.b64decode(clip.data)) for clip in found) == 48 * 100 * letters
 
 
-@pytest.mark.parametrize("in_pieces", [True, False])
-async def test_a_voice_that_breaks_off_once_says_nothing_twice(turns, servers, in_pieces):
-    """The second try gives what is missing, or all where nothing was sent yet: either way the clause is as long."""
-    servers.deltas, servers.ms_per_letter, servers.breaks_off = ["It was Jack Kilby."], 100, 1
+@pytest.mark.parametrize(("in_pieces", "ms_per_letter"), [(True, 10), (False, 100)])
+async def test_a_voice_that_breaks_off_unheard_begins_anew(turns, servers, in_pieces, ms_per_letter):
+    """Where nothing was sent yet the second try gives the whole clause, and nothing twice."""
+    servers.deltas, servers.ms_per_letter, servers.breaks_off = ["It was Jack Kilby."], ms_per_letter, 1
     found = await ask(turns, audio_format="pcm", in_pieces=in_pieces)
     letters = len("ItwasJackKilby.")
-    assert sum(len(base64.b64decode(clip.data)) for clip in of_type(found, events.Audio)) == 48 * 100 * letters
+    length = sum(len(base64.b64decode(clip.data)) for clip in of_type(found, events.Audio))
+    assert length == 48 * ms_per_letter * letters
     assert servers.spoken == ["It was Jack Kilby."] * 2
     assert found[-1].degraded is None
+
+
+async def test_a_voice_that_breaks_off_while_it_is_heard_ends_the_clause(turns, servers):
+    """A second try would not say the rest just so. The answer says that it is not all spoken; the next clause is."""
+    servers.deltas, servers.ms_per_letter = ["It was Jack Kilby. ", "He showed it in 1958."], 100
+    servers.breaks_off, servers.heard = 1, asyncio.Event()
+    question = Question(text="Who?", lecture_id="lec_1", audio_format="pcm", in_pieces=True)
+    found = []
+    async with aclosing(turns.run(question, transport="test")) as turn:
+        async for event in turn:
+            found.append(event)
+            if isinstance(event, events.Audio):
+                servers.heard.set()
+    assert servers.spoken == ["It was Jack Kilby.", "He showed it in 1958."]
+    clips = of_type(found, events.Audio)
+    assert [clip.text for clip in clips if clip.text] == ["It was Jack Kilby.", "He showed it in 1958."]
+    first = next(at for at, clip in enumerate(clips) if clip.text) + 1
+    letters = len("ItwasJackKilby.")
+    assert sum(len(base64.b64decode(clip.data)) for clip in clips[:first]) == 48 * 100 * letters // 2
+    assert found[-1].degraded == "tts:text_only"
 
 
 async def test_tts_down_leaves_the_text(turns, servers):
@@ -363,6 +384,29 @@ async def test_whoever_leaves_waits_no_more(turns, servers):
         await anext(turn)
         assert turns.room.waiting == 1
     assert turns.room.waiting == 0
+
+
+async def test_a_turn_that_could_not_begin_takes_no_place(turns):
+    """A mistake of ours before the first stage is asked does not close the room."""
+
+    def broken(_turn):
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError):
+        await anext(turns.run(Question(text="Who?", lecture_id="lec_1"), transport="test", begun=broken))
+    assert turns.room.waiting == 0
+
+
+async def test_an_answer_that_no_model_gave_says_nothing_of_how_long_others_wait(turns, parts):
+    """It is there in milliseconds, whatever the stages have to do."""
+    learned = []
+    turns.room.heard = lambda wait, took_s: learned.append(took_s)
+    parts.lectures.known = Transcript("lec_1", None, "transcribing", 300.0, 0.0, ())
+    await ask(turns)
+    assert (learned, turns.room.waiting) == ([], 0)
+    parts.lectures.known = Transcript("lec_1", None, "ready", 12.0, 12.0, SEGMENTS)
+    await ask(turns)
+    assert len(learned) == 1
 
 
 async def test_a_lecture_still_being_transcribed_is_answered_and_said(turns, parts):

@@ -132,37 +132,46 @@ class Stages:
         return await self._once_more("tts", lambda: self.tts.read("POST", SPEECH, json=body))
 
     async def speak_to(
-        self, take: Callable[[bytes], None], text: str, *, voice: str, audio_format: str, speed: float = 1.0
+        self,
+        take: Callable[[bytes], None],
+        text: str,
+        *,
+        voice: str,
+        audio_format: str,
+        speed: float = 1.0,
+        take_back: Callable[[], bool],
     ) -> None:
         """The same, given to `take` part by part as it is made.
 
-        Where the stage breaks off, the second try goes on behind what was taken of the first.
+        A second try begins anew, so there is none unless `take_back` forgets all that was taken of the first. What has
+        been heard cannot be gone on with: hardly a voice says the same words twice at the same pace.
         """
-        body, taken = self._speech(text, voice, audio_format, speed), 0
+        body = self._speech(text, voice, audio_format, speed)
 
         async def ask() -> None:
-            nonlocal taken
             passed = 0
             async with self.tts.open("POST", SPEECH, json=body) as response:
                 async for part in response.content.iter_any():
                     passed += len(part)
                     if passed > MOST_SPEECH_BYTES:
                         raise StageUnavailable("tts", "The tts stage sent more than it may.")
-                    if new := part[-(passed - taken) :] if passed > taken else b"":
-                        taken = passed
-                        take(new)
+                    take(part)
 
-        await self._once_more("tts", ask)
+        await self._once_more("tts", ask, may=take_back)
 
     def _speech(self, text: str, voice: str, audio_format: str, speed: float) -> dict[str, object]:
         body = {"model": self._settings.tts_model, "input": text, "voice": voice, "response_format": audio_format}
         return body | ({"speed": speed} if speed != 1.0 else {})
 
-    async def _once_more(self, stage: str, call: Callable[[], Awaitable[T]]) -> T:
+    async def _once_more(
+        self, stage: str, call: Callable[[], Awaitable[T]], *, may: Callable[[], bool] = lambda: True
+    ) -> T:
         """Tries twice when a replica cannot be reached or dies: the second connection meets another one."""
         try:
             return await call()
         except StageUnavailable:
+            if not may():
+                raise
             outcome = "failed"
             try:
                 result = await call()

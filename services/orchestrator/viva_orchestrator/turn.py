@@ -45,7 +45,7 @@ CLAUSES_AT_ONCE = 2
 # Clauses that wait for their voice; more, and the model's text waits too.
 CLAUSES_WAITING = 32
 
-# After so many clauses that could not be spoken, with a second try each, the rest of the answer is text.
+# After so many clauses that could not be spoken to their end, the rest of the answer is text.
 VOICE_FAILURES = 2
 
 # A clause and its audio in the making, in the order in which they were written; None at the end.
@@ -323,7 +323,7 @@ class Turn:
             with self.trace.stage("tts", characters=len(words)):
                 wanted = {"voice": question.voice, "audio_format": question.audio_format, "speed": question.speed}
                 if question.in_pieces:
-                    await self.parts.stages.speak_to(take, words, **wanted)
+                    await self.parts.stages.speak_to(take, words, take_back=audio.take_back, **wanted)
                 else:
                     take(await self.parts.stages.speak(words, **wanted))
         except InvalidRequest as error:
