@@ -17,7 +17,7 @@ demo: install ## start everything, ask the sample lecture two spoken questions, 
 run: install ## keep the stack up until Ctrl-C
 	@$(VENV)/viva run
 
-observe: install-prometheus ## the same, watched by Prometheus, and by Grafana where it is installed
+observe: install-prometheus ## the same, watched by Prometheus (which it fetches from Debian), and by Grafana where it is installed
 	@$(VENV)/viva run --observe
 
 models: install ## fetch the real speech models (Whisper, Piper); `make run` then uses them
@@ -41,7 +41,7 @@ test-llamacpp: install-llamacpp ## ask llama.cpp's and llama-cpp-python's server
 test-clients: install-clients ## talk to the stack with clients nobody here wrote: openai, pipecat, LiveKit (1.5 GB once)
 	@$(VENV)/pytest tests/clients --timeout=600
 
-test-observability: install-test install-prometheus ## ask every query of dashboards and alerts of a real Prometheus; raise an alert
+test-observability: install-test install-prometheus ## ask every query of dashboards and alerts of a real Prometheus, which it fetches from Debian; raise an alert
 	@$(VENV)/pytest tests/observability --timeout=240
 
 test-web: install-web ## talk with the page in a real Chromium, through a microphone that plays a file

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from observability.objectives import CALLERS_OWN, FAILED
 from viva.stack.environment import known_variables
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +41,23 @@ def test_every_alert_has_its_page_and_stands_in_the_list():
     listed = re.findall(r"^\| \[(\w+)\]\((\w+)\.md\) \| (?:critical|warning)", index, re.MULTILINE)
     assert {name for name, _ in listed} == alerts()
     assert all(name == page for name, page in listed)
+
+
+@pytest.mark.parametrize("code", CALLERS_OWN)
+def test_what_the_objectives_leave_out_is_a_code_that_the_services_have(code: str):
+    """It is raised, or is the name of an outcome, and the protocol explains it: none is a pattern, or of yesterday."""
+    roots = (ROOT / "viva", ROOT / "services" / "orchestrator" / "viva_orchestrator")
+    sources = [path for root in roots for path in root.rglob("*.py")]
+    raised = re.compile(rf'\b(?:code|default_code|outcome)\b.{{0,9}}= ?"{code}"')
+    assert any(raised.search(path.read_text()) for path in sources)
+    if code != "cancelled":
+        assert f"`{code}`" in (ROOT / "docs" / "protocol.md").read_text()
+
+
+@pytest.mark.parametrize("code", ["lecture_failed", "model_not_found", "audio_not_supported", "invalid_json"])
+def test_what_the_service_does_wrong_counts_as_failed(code: str):
+    """A lecture that was not transcribed, a model that is not there, a request of ours that a stage cannot read."""
+    assert not re.fullmatch(FAILED.removeprefix('outcome!~"').removesuffix('"'), code)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -12,9 +12,7 @@ from observability.dashboards.panels import (
     rate,
     ratio,
 )
-from observability.objectives import BURNS, CALLERS_OWN, OBJECTIVES, Objective
-
-_LETS_IN = f'outcome!~"shed|{CALLERS_OWN}"'
+from observability.objectives import BURNS, LET_IN, OBJECTIVES, Objective
 
 
 def dashboard() -> str:
@@ -24,7 +22,7 @@ def dashboard() -> str:
 
 
 def _now() -> Row:
-    asked = rate("viva_turns_total", where=_LETS_IN)
+    asked = rate("viva_turns_total", where=LET_IN)
     done = rate("viva_turns_total", where='outcome="done"')
     shed = or_none(rate("viva_turns_total", where='outcome="shed"'))
     degraded = or_none(rate("viva_turns_total", where='outcome="done",degraded!=""'))
