@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.results import turns
 from viva.stack.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +44,8 @@ turns.failed = {at_most = 0}
 turns.done = {at_least = 8}
 realtime.done = {at_least = 1}
 turns.interrupted = {at_least = 1}
-first_audible.p95 = {at_most = 30000}
+# Far below the callers' patience of 30 s, and far above what a busy machine takes.
+first_audible.p95 = {at_most = 10000}
 """
 
 RUSH = """
@@ -103,6 +105,38 @@ turns.interrupted = {at_least = 1}
 """
 
 
+HANGS = """
+from loadtest import swarm  # first: it patches time
+
+import json, sys, time
+from pathlib import Path
+from locust.env import Environment
+from loadtest import scenario as scenarios
+from loadtest.crowd import Crowd, Lecture, Rows
+from loadtest.speech import Speech
+
+
+class Hangs:
+    def ask(self, asking):
+        time.sleep(600)
+
+    def close(self):
+        pass
+
+
+scenarios.LAST_WORDS_S = 0.5
+people = "[people]\\nspoken = 0.0\\npatience_s = 0.5\\n[arrivals]\\nmode = 'closed'\\npeople = 3"
+scenario = scenarios.parse("name = 'hangs'\\nseconds = 0.5\\n" + people, "hangs.toml")
+runner = Environment(user_classes=[swarm.Participant, swarm.Visitor], host="").create_local_runner()
+rows = Rows(Path(sys.argv[1]), lambda row: None)
+lectures = (Lecture("lec_1", (Speech("what is it", b"", b""),)),)
+crowd = swarm.Participant.crowd = Crowd(scenario, lectures, lambda transport, lecture: Hangs(), rows.add)
+swarm.Swarm(scenario, crowd, runner, rows).run()
+rows.close()
+assert not runner.exceptions, runner.exceptions
+"""
+
+
 def run(scenario: str, folder: Path, *options: str) -> tuple[int, str]:
     """The exit status of a scenario, and what was printed."""
     path = folder / "scenario.toml"
@@ -143,12 +177,25 @@ def test_people_ask_over_every_transport_and_the_report_says_what_they_saw(tmp_p
     assert times["first_audible"]["p50"] >= times["first_audio"]["p50"] > times["asr"]["p50"] >= 150
     assert report["places"]["asr"]["held_ms"] >= 150
     assert report["resources"]["orchestrator"]["cpu_s_per_turn"] > 0
-    assert 0 < report["generator"]["cpu_share"] < 1.5
+    # One thread: at 1 it would be late with everything. Eight people take a few hundredths.
+    assert 0 < report["generator"]["cpu_share"] < 0.7
     rows = [json.loads(line) for line in (tmp_path / "out" / "turns.jsonl").read_text().splitlines()]
     assert len(rows) == report["turns"]["asked"]
     assert any(row["follow_up"] for row in rows)
     page = (tmp_path / "out" / "report.html").read_text()
     assert page.count("<svg") >= 3
+
+
+def test_whoever_hangs_at_the_end_is_in_the_rows(tmp_path: Path) -> None:
+    """As a turn that was not finished, which is a failure: the server has hung, or the callers have."""
+    path = tmp_path / "turns.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", HANGS, path], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["outcome"] for row in rows] == ["unfinished"] * 3
+    assert turns(rows)["failed"] == {"unfinished": 3}
 
 
 def test_people_without_a_button_are_understood_and_interrupt_by_speaking(tmp_path: Path) -> None:
