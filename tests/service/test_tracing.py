@@ -7,8 +7,11 @@ import sys
 import pytest
 
 from viva.service.metrics import ServiceMetrics
+from viva.service.requests import RequestMiddleware
 from viva.service.settings import ServiceSettings
 from viva.service.tracing import NO_TRACER, NOT_TRACED, current_span, trace_headers, tracer_of
+from viva_orchestrator.app import create_app
+from viva_orchestrator.settings import Settings
 
 from ..stack.collector import Collector
 
@@ -131,23 +134,71 @@ async def test_a_trace_that_is_left_out_is_left_out_as_a_whole(monkeypatch):
         assert not told_to_sample(trace_headers())
 
 
+CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def request(method: str, traceparent: str | None) -> dict:
+    """What a tracer is told of a request."""
+    headers = [(b"traceparent", traceparent.encode())] if traceparent else []
+    return {"type": "http", "method": method, "headers": headers}
+
+
 @pytest.mark.parametrize(
     ("continues_only", "method", "traceparent", "traced"),
     [
         (False, "POST", None, True),
         (False, "GET", None, False),
-        (False, "GET", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", True),
+        (False, "GET", CALLER, True),
         (False, "GET", "nonsense", False),
         (True, "POST", None, False),
         (True, "POST", "nonsense", False),
-        (True, "POST", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", True),
+        (True, "POST", CALLER, True),
     ],
 )
 async def test_which_requests_are_traced(continues_only, method, traceparent, traced):
     """Those that bring a context are a part of it; of the others those that make a stage work."""
     tracer = tracer_of("viva-asr", ServiceSettings(otlp_endpoint=NOBODY), continues_only=continues_only)
-    headers = [(b"traceparent", traceparent.encode())] if traceparent else []
-    span = tracer.request({"type": "http", "method": method, "headers": headers})
+    span = tracer.request(request(method, traceparent))
     assert (span is not NOT_TRACED) is traced
     if traced and traceparent:
         assert span.ids[0] == "0af7651916cd43dd8448eb211c80319c"
+
+
+@pytest.mark.parametrize(("trusted", "share", "sampled"), [(True, "0", True), (False, "0", False), (False, "1", True)])
+async def test_a_stranger_does_not_decide_what_is_sampled(monkeypatch, trusted, share, sampled):
+    """The share of the traces holds for requests from the open internet, whatever their callers ask for."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER_ARG", share)
+    settings = ServiceSettings(otlp_endpoint=NOBODY)
+    tracer = tracer_of("viva-orchestrator", settings, continues_only=True, trusts_callers=trusted)
+    with tracer.request(request("POST", CALLER)):
+        assert told_to_sample(trace_headers()) is sampled
+        assert (CALLER[3:35] in trace_headers()["traceparent"]) is trusted
+
+
+@pytest.mark.parametrize(
+    ("method", "traceparent", "traced"),
+    [("GET", CALLER, False), ("POST", "nonsense", False), ("POST", None, False), ("POST", CALLER, True)],
+)
+async def test_the_trace_of_a_stranger_is_linked(method, traceparent, traced):
+    """From a request's own trace the caller's is found; a mere look has none for all that."""
+    with Collector() as collector:
+        settings = ServiceSettings(otlp_endpoint=collector.url)
+        tracer = tracer_of("viva-orchestrator", settings, continues_only=True, trusts_callers=False)
+        tracer.start(ServiceMetrics(tracer))
+        with tracer.request(request(method, traceparent)) as span:
+            assert (span is not NOT_TRACED) is traced
+        await tracer.close()
+        if traced:
+            (seen,) = collector.wait_for(lambda spans: len(spans) == 1)
+            assert seen.parent_id == ""
+            assert seen.trace_id == span.ids[0] != CALLER[3:35]
+            assert seen.links == ((CALLER[3:35], CALLER[36:52]),)
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+async def test_the_orchestrator_takes_everybody_for_a_stranger(trusted):
+    """Unless a setting says that its callers are not."""
+    app = create_app(Settings(otlp_endpoint=NOBODY, trace_trust_callers=trusted))
+    (tracer,) = [part.kwargs["tracer"] for part in app.user_middleware if part.cls is RequestMiddleware]
+    assert (tracer.request(request("POST", CALLER)).ids[0] == CALLER[3:35]) is trusted

@@ -34,6 +34,8 @@ class SeenSpan:
     attributes: dict[str, object]
     events: tuple[Event, ...]
     failed: bool
+    links: tuple[tuple[str, str], ...]
+    """Trace and span of each."""
 
     @property
     def ms(self) -> float:
@@ -119,6 +121,7 @@ def _seen(service: str, span) -> SeenSpan:
         _values(span.attributes),
         tuple(Event(event.name, event.time_unix_nano) for event in span.events),
         span.status.code == 2,
+        tuple((link.trace_id.hex(), link.span_id.hex()) for link in span.links),
     )
 
 

@@ -121,9 +121,10 @@ class OTLPTracer(Tracer):
 
     enabled = True
 
-    def __init__(self, service: str, endpoint: str, *, continues_only: bool) -> None:
+    def __init__(self, service: str, endpoint: str, *, continues_only: bool, trusts_callers: bool) -> None:
         self._endpoint = endpoint
         self._continues_only = continues_only
+        self._trusts_callers = trusts_callers
         about = Resource({"service.name": service, "service.version": viva.__version__})
         self._provider = TracerProvider(
             resource=Resource.create().merge(about).merge(OTELResourceDetector().detect()), shutdown_on_exit=False
@@ -145,18 +146,26 @@ class OTLPTracer(Tracer):
         return TracedSpan(self._tracer, self._tracer.start_span(name, attributes=_named(attributes)))
 
     def request(self, scope: Scope) -> Span:
-        """The span of a request: a part of the caller's trace, or a trace of its own for what is not a mere look."""
+        """The span of a request: a part of the caller's trace, or a trace of its own for what is not a mere look.
+
+        A caller who is not trusted does not decide what is sampled: a trace that he brings is linked, not gone on with.
+        """
         carrier = {
             name.decode(): value.decode("latin-1")
             for name, value in scope["headers"]
             if name in (b"traceparent", b"tracestate")
         }
         above = _CONTEXT.extract(carrier) if carrier else None
-        known = above is not None and trace.get_current_span(above).get_span_context().is_valid
-        if not known and (self._continues_only or scope["method"] in _QUIET_METHODS):
+        caller = trace.get_current_span(above).get_span_context() if above is not None else None
+        known = caller is not None and caller.is_valid
+        continued = known and self._trusts_callers
+        if not continued and (scope["method"] in _QUIET_METHODS or (self._continues_only and not known)):
             return NOT_TRACED
-        kind = trace.SpanKind.SERVER
-        return TracedSpan(self._tracer, self._tracer.start_span(scope["method"], above, kind=kind))
+        about = {"kind": trace.SpanKind.SERVER}
+        if continued:
+            return TracedSpan(self._tracer, self._tracer.start_span(scope["method"], above, **about))
+        links = [trace.Link(caller)] if known else []
+        return TracedSpan(self._tracer, self._tracer.start_span(scope["method"], links=links, **about))
 
     async def close(self) -> None:
         """Sends what is left, for two seconds at most: a collector that is away must not hold up a stop."""

@@ -103,10 +103,13 @@ class Tracer:
 NO_TRACER = Tracer()
 
 
-def tracer_of(service: str, settings: ServiceSettings, *, continues_only: bool = False) -> Tracer:
+def tracer_of(
+    service: str, settings: ServiceSettings, *, continues_only: bool = False, trusts_callers: bool = True
+) -> Tracer:
     """What the settings ask for. Raises EngineUnavailable when traces are to be sent and the packages are not there.
 
     `continues_only`: requests that bring no trace begin none, since what they cause has a root of its own.
+    `trusts_callers`: a request becomes a part of the trace that it brings, and is sampled when its caller says so.
     """
     if not settings.otlp_endpoint and not settings.otel_exporter_otlp_endpoint:
         return NO_TRACER
@@ -117,4 +120,4 @@ def tracer_of(service: str, settings: ServiceSettings, *, continues_only: bool =
             "Traces are to be sent (VIVA_OTLP_ENDPOINT), but OpenTelemetry is not installed: "
             'pip install "viva-lectures[traces]".'
         ) from error
-    return OTLPTracer(service, settings.otlp_endpoint, continues_only=continues_only)
+    return OTLPTracer(service, settings.otlp_endpoint, continues_only=continues_only, trusts_callers=trusts_callers)

@@ -57,4 +57,10 @@ class Settings(ContextSettings, LectureSettings, RealtimeSettings, ServiceSettin
     first_token_s: float = Field(20.0, gt=0, description="Seconds that the llm stage gets to its first token")
     asr_timeout_s: float = Field(30.0, gt=0, description="Seconds that the asr stage gets for a question")
     tts_timeout_s: float = Field(15.0, gt=0, description="Seconds that the tts stage gets for one sentence")
+    trace_trust_callers: bool = Field(
+        False,
+        description="Whether a request becomes a part of the trace that it brings (`traceparent`), sampled if its "
+        "caller says so: for callers that are all ours. Otherwise it has a trace of its own, with a link to the "
+        "caller's",
+    )
     web_dir: Path | None = Field(None, description="Folder of the page at `/`; unset: the one that comes with Viva")
