@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
@@ -19,13 +20,13 @@ class System:
     workers: int
     stage_s: float
     rest_s: float
-    room: WaitingRoom = None
+    replicas: int = 1
     now: float = 0.0
     waits_s: list[float] = field(default_factory=list)
     refused: int = 0
 
     def __post_init__(self) -> None:
-        self.room = WaitingRoom(tolerance=1.4, most=1000, now=lambda: self.now)
+        self.rooms = [WaitingRoom(tolerance=1.4, most=1000, now=lambda: self.now) for _ in range(self.replicas)]
         self._free = [0.0] * self.workers
         self._ending: list[tuple[float, int, float, Wait]] = []
 
@@ -39,7 +40,7 @@ class System:
             self.now = comes
             number += 1
             try:
-                wait = self.room.enter("spoken")
+                wait = self.rooms[number % self.replicas].enter("spoken")
             except Overloaded:
                 self.refused += 1
                 continue
@@ -63,6 +64,40 @@ class System:
 
     def p95(self) -> float:
         return sorted(self.waits_s)[int(0.95 * len(self.waits_s))]
+
+
+class People:
+    """So many who ask, wait for the answer, think and ask again; stages that nobody has to wait for."""
+
+    def __init__(self, count: int, think_s: float, takes: Callable[[random.Random], float], seed: int) -> None:
+        self.takes = takes
+        self._think_s = think_s
+        self._chance = random.Random(seed)
+        self._now = 0.0
+        self._room = WaitingRoom(tolerance=1.4, most=128, now=lambda: self._now)
+        self._next = [(self._thinks(), number, None, 0.0) for number in range(count)]
+        heapq.heapify(self._next)
+
+    def run(self, seconds: float) -> float:
+        """The share that was refused."""
+        until, asked, refused = self._now + seconds, 0, 0
+        while self._next[0][0] < until:
+            self._now, number, wait, took_s = heapq.heappop(self._next)
+            if wait is None:
+                asked += 1
+                try:
+                    wait, took_s = self._room.enter("typed"), self.takes(self._chance)
+                except Overloaded:
+                    refused += 1
+                heapq.heappush(self._next, (self._now + (took_s if wait else self._thinks()), number, wait, took_s))
+            else:
+                wait.heard(took_s)
+                heapq.heappush(self._next, (self._now + self._thinks(), number, None, 0.0))
+        self._now = until
+        return refused / asked
+
+    def _thinks(self) -> float:
+        return self._chance.expovariate(1 / self._think_s)
 
 
 @pytest.mark.parametrize(("workers", "stage_s"), [(1, 0.3), (2, 0.3), (8, 0.4), (64, 0.5)])
@@ -125,6 +160,35 @@ def test_a_stage_that_has_become_slower_is_found_normal_after_a_while() -> None:
     system.run(20, 120)
     system.run(20, 60)
     assert system.refused < 0.1 * len(system.waits_s)
+
+
+@pytest.mark.parametrize("think_s", [1, 2, 5])
+def test_waits_that_differ_by_themselves_are_no_overload(think_s: float) -> None:
+    """One lecture of five is cold and takes fifteen times as long; that refuses nobody."""
+    for seed in range(5):
+        people = People(10, think_s, lambda chance: 6.0 if chance.random() < 0.2 else 0.4, seed)
+        assert people.run(600) == 0
+
+
+def test_half_a_minute_after_everything_became_slower_people_are_let_in_again() -> None:
+    """The waits of before are forgotten at once, not one by one."""
+    people = People(20, 3, lambda _: 0.4, seed=1)
+    assert people.run(120) == 0
+    people.takes = lambda _: 3.0
+    people.run(40)
+    people.run(20)  # the limit grows by half a place with each answer
+    assert people.run(20) < 0.1
+
+
+def test_ten_replicas_do_not_take_their_common_queue_for_normal() -> None:
+    """Each has few waiting and would call that quiet."""
+    system = System(32, 0.4, 0.4, replicas=10)
+    system.run(40, 30)
+    for load in (0.8, 1.0, 1.2, 1.5):
+        system.run(load * 80, 20)
+    system.run(160, 30)
+    assert system.p95() < 2 * 0.8
+    assert len(system.waits_s) / 30 > 0.9 * 80
 
 
 def test_one_after_the_other_is_never_refused_however_slow() -> None:

@@ -56,12 +56,13 @@ class Turns:
         cancels the turn in every stage. `begun` is given the turn itself, which knows what there is so far.
         """
         try:
+            if (refused := _refused(question)) is not None:
+                raise refused
             self.require_room(transport)
         except Overloaded:
             if question.trace is not None:
                 question.trace.end()
             raise
-        wait = self.room.enter(_kind(question, transport))
         outbox: Outbox = asyncio.Queue(OUTBOX_EVENTS)
 
         async def say(event: events.Event) -> None:
@@ -72,6 +73,7 @@ class Turns:
         turn = Turn(self._parts, question, say, trace)
         if begun is not None:
             begun(turn)
+        wait = self.room.enter(_kind(question, transport))
         work = asyncio.create_task(self._work(turn, outbox))
         self._count(1)
         work.add_done_callback(lambda _: self._count(-1))
@@ -93,7 +95,8 @@ class Turns:
             await asyncio.wait([work])
             wait.left()
             with trace.active():
-                self._metrics.observe(turn, outcome, transport)
+                if _refused(question) is None:
+                    self._metrics.observe(turn, outcome, transport)
                 self._log(turn, outcome, transport)
             trace.end()
 
@@ -146,14 +149,25 @@ def _kind(question: Question, transport: str) -> tuple[bool, bool, bool]:
     return transport == "realtime", spoken, question.audio_format is not None
 
 
+def _refused(question: Question) -> Overloaded | None:
+    """Why what was said was not even heard, where there was no room: `require_room` has counted that already."""
+    hearing = question.hearing
+    if hearing is None or not hearing.done() or hearing.cancelled():
+        return None
+    error = hearing.exception()
+    return error if isinstance(error, Overloaded) and error.code == Overloaded.default_code else None
+
+
 def _note(wait: Wait, turn: Turn, event: events.Event) -> None:
     """Ends the wait with the first words that are said, or shown where nothing is to be said."""
     if turn.question.audio_format is None or turn.failed_voices:
         begun = isinstance(event, events.AnswerDelta)
     else:
         begun = isinstance(event, events.Audio)
-    if begun:
+    if begun and "llm_first_token_ms" in turn.times:
         wait.heard(time.monotonic() - turn.started)
+    elif begun:  # no model was asked, so that nothing is learned from how soon that was
+        wait.left()
 
 
 def _end(outbox: Outbox, error: VivaError) -> None:

@@ -8,19 +8,24 @@ within seconds, and an answer that is already heard disturbs nobody's wait that 
 See docs/decisions/0017-overload.md.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from statistics import median
+from statistics import fmean, pstdev
 
 from viva.errors import Overloaded
 
 START = 16
 LEAST = 2
-QUIET_SAMPLES = 32
+QUIET_SAMPLES = 64
 """How many of the last undisturbed waits say what is normal."""
 LEARN_AGAIN_S = 30.0
-"""At the least limit for so long, the waits there are taken for normal: the stages may have become slower."""
+"""At the least limit for so long, the next waits are taken for normal: the stages may have become slower."""
+ANEW_SAMPLES = 8
+"""So many of them."""
+UNDISTURBED_S = 30.0
+"""So long after a refusal no wait is normal: where many replicas share the stages, a room may be quiet amid a queue."""
 LONGEST_RETRY_S = 30.0
 UNHEARD_S = 0.1
 """So much longer than that is never too long: where all of it takes that, a little company is no queue."""
@@ -58,13 +63,20 @@ class _Normal:
         self._quiet: deque[float] = deque(maxlen=QUIET_SAMPLES)
         self._least_s = float("inf")
         self.seconds = 0.0
+        self.spread_s = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether it was measured often enough to say that others wait too long."""
+        return len(self._quiet) == QUIET_SAMPLES
 
     def learn(self, took_s: float, *, quiet: bool) -> None:
-        """Until there was quiet, the shortest wait counts."""
+        """Until there was quiet, the shortest wait counts. The mean, since means are what is held against it."""
         self._least_s = min(self._least_s, took_s)
         if quiet:
             self._quiet.append(took_s)
-        self.seconds = max(median(self._quiet) if self._quiet else self._least_s, 1e-3)
+            self.spread_s = pstdev(self._quiet)
+        self.seconds = max(fmean(self._quiet) if self._quiet else self._least_s, 1e-3)
 
 
 class WaitingRoom:
@@ -78,6 +90,8 @@ class WaitingRoom:
         self._normal: dict[Hashable, _Normal] = {}
         self._slowness = 0.5  # the last waits, in units of the longest that they should take
         self._least_since = now()
+        self._anew = 0  # so many waits are still taken for normal, whoever else waits
+        self._refused_at = -UNDISTURBED_S + now()
         self._refused_share = 0.0  # of the last questions
         self.waiting = 0
 
@@ -102,6 +116,7 @@ class WaitingRoom:
         """Raises Overloaded when nobody else is let in."""
         if not self.full:
             return
+        self._refused_at = self._now()
         self._refused_share += 0.05 * (1 - self._refused_share)
         # Where two of three are refused, each should come back three times as late.
         patience_s = 1 / max(1 - self._refused_share, 0.01)
@@ -116,16 +131,23 @@ class WaitingRoom:
         self.waiting -= 1
         if not self._tolerance:
             return
+        now = self._now()
+        if self._limit <= LEAST and now - self._least_since > LEARN_AGAIN_S:
+            self._normal.clear()
+            self._slowness, self._anew, self._least_since = 0.5, ANEW_SAMPLES, now
+        undisturbed = wait.quiet and now - self._refused_at >= UNDISTURBED_S
         normal = self._normal.setdefault(wait.kind, _Normal())
-        learns_again = self._limit <= LEAST and self._now() - self._least_since > LEARN_AGAIN_S
-        normal.learn(took_s, quiet=wait.quiet or learns_again)
+        normal.learn(took_s, quiet=undisturbed or self._anew > 0)
+        self._anew = max(self._anew - 1, 0)
         if wait.quiet:
             return
         # About one limit's worth of waits counts, since so many were let in before the last change was felt.
-        slowness = took_s / (self._tolerance * normal.seconds + UNHEARD_S)
-        self._slowness += (slowness - self._slowness) / max(self._limit / 2, 4)
+        counts = max(self._limit / 2, 4)
+        chance_s = normal.spread_s / math.sqrt(2 * counts)  # by which a mean of so few differs from another
+        slowness = took_s / (self._tolerance * normal.seconds + UNHEARD_S + chance_s)
+        self._slowness += (slowness - self._slowness) / counts
         # A rush that does not fill the room passes by itself.
-        if pressed or self._slowness > FAR_TOO_LONG:
+        if pressed or (normal.known and self._slowness > FAR_TOO_LONG):
             self._move(self._limit + min(1 / self._slowness - 1, 0.5))
 
     def left(self) -> None:

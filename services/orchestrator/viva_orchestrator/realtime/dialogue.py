@@ -74,7 +74,7 @@ class Dialogue:
             parts.metrics,
             parts.tracer,
             most_s=parts.settings.turn_deadline_s,
-            require_room=parts.turns.room.require_room,
+            require_room=partial(parts.turns.require_room, "realtime"),
             idle=idle,
         )
         listener = Listener(

@@ -77,16 +77,19 @@ class Transcribing:
         self._elsewhere.add(item.id)
         self._start(item, self._follow(item, heard, told))
 
-    def words(self, items: Sequence[Item]) -> asyncio.Task[str] | None:
+    def words(self, items: Sequence[Item]) -> asyncio.Future[str] | None:
         """The words of several items as soon as they are known; None when they are known already."""
-        if self._refused is not None and any(item.id == self._refused[0] for item in items):
-            return asyncio.create_task(_refused(self._refused[1]))
+        if self._refused is not None and items and items[-1].id == self._refused[0]:
+            words = asyncio.get_running_loop().create_future()
+            words.set_exception(self._refused[1])
+            _retrieve(words)
+            return words
         waits = [self._under_way.get(item.id) for item in items]
         if not any(waits):
             return None
-        return asyncio.create_task(
-            _joined([wait or item.text for wait, item in zip(waits, items, strict=True)])
-        )
+        words = asyncio.create_task(_joined([wait or item.text for wait, item in zip(waits, items, strict=True)]))
+        words.add_done_callback(_retrieve)
+        return words
 
     def trace(self, items: Sequence[Item]) -> Span | None:
         """The trace in which the last of these items is being transcribed, for the turn that answers it."""
@@ -186,9 +189,8 @@ class Transcribing:
             trace.end()
         ours = item.id not in self._elsewhere
         self._elsewhere.discard(item.id)
-        if not task.cancelled():
-            task.exception()  # the response that waits for it raises it too, if there is one
-        elif ours and (newest := self._conversation.get(item.id)) is not None:
+        _retrieve(task)
+        if task.cancelled() and ours and (newest := self._conversation.get(item.id)) is not None:
             self._settle(replace(newest, status="incomplete"))
         if ours:
             self._keeper.hearing(item.id, None)
@@ -197,8 +199,10 @@ class Transcribing:
         self._idle()
 
 
-async def _refused(error: Overloaded) -> str:
-    raise error
+def _retrieve(words: asyncio.Future[str]) -> None:
+    """Takes note of why there are none: the response that waits for them raises it too, if there is one."""
+    if not words.cancelled():
+        words.exception()
 
 
 async def _joined(parts: Sequence[asyncio.Task[str] | str]) -> str:
