@@ -41,7 +41,7 @@ class StageServers:
     mute: asyncio.Event = field(default_factory=asyncio.Event)  # while it is set, tts takes its time for ever
     speech_rest: asyncio.Event = field(default_factory=asyncio.Event)  # tts waits for it in the middle of its audio
     breaks_off: int = 0  # speeches that are cut off in their middle, the next ones first
-    heard: asyncio.Event | None = None  # a speech that is cut off waits for this
+    cut_after: asyncio.Event | None = None  # a speech that is cut off waits for this
     speaking: asyncio.Event = field(default_factory=asyncio.Event)  # set when tts does
     unheard: asyncio.Event = field(default_factory=asyncio.Event)  # set when its client went away meanwhile
 
@@ -137,8 +137,8 @@ class StageServers:
         await response.write(audio[:middle])
         if self.breaks_off:
             self.breaks_off -= 1
-            if self.heard is not None:
-                await self.heard.wait()
+            if self.cut_after is not None:
+                await self.cut_after.wait()
             request.transport.abort()
             return response
         await self.speech_rest.wait()

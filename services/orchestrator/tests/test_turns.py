@@ -245,14 +245,14 @@ async def test_a_voice_that_breaks_off_unheard_begins_anew(turns, servers, in_pi
 async def test_a_voice_that_breaks_off_while_it_is_heard_ends_the_clause(turns, servers):
     """A second try would not say the rest just so. The answer says that it is not all spoken; the next clause is."""
     servers.deltas, servers.ms_per_letter = ["It was Jack Kilby. ", "He showed it in 1958."], 100
-    servers.breaks_off, servers.heard = 1, asyncio.Event()
+    servers.breaks_off, servers.cut_after = 1, asyncio.Event()
     question = Question(text="Who?", lecture_id="lec_1", audio_format="pcm", in_pieces=True)
     found = []
     async with aclosing(turns.run(question, transport="test")) as turn:
         async for event in turn:
             found.append(event)
             if isinstance(event, events.Audio):
-                servers.heard.set()
+                servers.cut_after.set()
     assert servers.spoken == ["It was Jack Kilby.", "He showed it in 1958."]
     clips = of_type(found, events.Audio)
     assert [clip.text for clip in clips if clip.text] == ["It was Jack Kilby.", "He showed it in 1958."]
@@ -395,6 +395,19 @@ async def test_a_turn_that_could_not_begin_takes_no_place(turns):
     with pytest.raises(RuntimeError):
         await anext(turns.run(Question(text="Who?", lecture_id="lec_1"), transport="test", begun=broken))
     assert turns.room.waiting == 0
+
+
+async def test_what_was_refused_while_it_was_awaited_counts_once(servers, redis_client, tmp_path):
+    """Whoever refused to hear the question has counted that; it is no failure of the turn that waited for it."""
+    hearing = asyncio.get_running_loop().create_future()
+    async with turns_on(servers, redis_client, tmp_path) as (turns, _, metrics):
+        turn = asyncio.ensure_future(ask(turns, text=None, hearing=hearing))
+        while not turns.active:  # noqa: ASYNC110 - a turn that begins tells nobody
+            await asyncio.sleep(0)
+        hearing.set_exception(Overloaded("full"))
+        with pytest.raises(Overloaded):
+            await turn
+    assert "viva_turns_total{" not in metrics.render()[0].decode()
 
 
 async def test_an_answer_that_no_model_gave_says_nothing_of_how_long_others_wait(turns, parts):
