@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from viva.errors import Overloaded
-from viva_orchestrator.waiting_room import LEAST, START, Wait, WaitingRoom
+from viva_orchestrator.waiting_room import LEAST, START, UNDISTURBED_S, Wait, WaitingRoom
 
 
 @dataclass
@@ -32,7 +32,7 @@ class System:
 
     def run(self, per_s: float, seconds: float, seed: int = 1) -> None:
         """So many questions a second, at random."""
-        chance = random.Random(seed)
+        chance, spread = random.Random(seed), random.Random(seed)
         self.waits_s, self.refused = [], 0
         until, number = self.now + seconds, 0
         while (comes := self.now + chance.expovariate(per_s)) < until:
@@ -40,7 +40,7 @@ class System:
             self.now = comes
             number += 1
             try:
-                wait = self.rooms[number % self.replicas].enter("spoken")
+                wait = spread.choice(self.rooms).enter("spoken")
             except Overloaded:
                 self.refused += 1
                 continue
@@ -189,6 +189,31 @@ def test_ten_replicas_do_not_take_their_common_queue_for_normal() -> None:
     system.run(160, 30)
     assert system.p95() < 2 * 0.8
     assert len(system.waits_s) / 30 > 0.9 * 80
+
+
+def test_nothing_is_normal_while_anybody_is_refused() -> None:
+    """Who waits alone here may wait for the people of other replicas: half a minute later that is over."""
+    now = [0.0]
+    room = WaitingRoom(tolerance=1.4, most=4, now=lambda: now[0])
+
+    def ask(took_s: float, *, crowd: bool) -> None:
+        for _ in range(100):
+            for wait in [room.enter("typed") for _ in range(room.limit if crowd else 1)]:
+                wait.heard(took_s)
+
+    ask(0.5, crowd=False)
+    waits = [room.enter("typed") for _ in range(4)]
+    with pytest.raises(Overloaded):
+        room.enter("typed")
+    for wait in waits:
+        wait.left()
+    ask(2.0, crowd=False)
+    ask(2.0, crowd=True)
+    assert room.limit < 4
+    now[0] += UNDISTURBED_S
+    ask(2.0, crowd=False)
+    ask(2.0, crowd=True)
+    assert room.limit == 4
 
 
 def test_one_after_the_other_is_never_refused_however_slow() -> None:
