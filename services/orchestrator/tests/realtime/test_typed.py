@@ -53,7 +53,8 @@ async def test_the_deltas_are_the_answer(caller, servers):
     audio = b"".join(base64.b64decode(event["delta"]) for event in caller.all("response.output_audio.delta"))
     assert transcript == ANSWER
     assert response["output"][0]["content"][0]["transcript"] == transcript
-    assert audio.decode() == "".join(f"<{text}>" for text in servers.spoken)
+    made = [f"<{text}>" for text in servers.spoken]
+    assert audio.decode() == "".join(clause[: len(clause) & ~1] for clause in made)  # whole samples
 
 
 async def test_audio_comes_in_pieces_of_half_a_second(caller, servers):
