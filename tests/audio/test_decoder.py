@@ -27,8 +27,13 @@ def long(silent_flac: Callable, tmp_path: Path) -> Path:
 
 
 def descendants() -> list[psutil.Process]:
-    """Every process under this one, zombies included."""
-    return psutil.Process().children(recursive=True)
+    """Every process that decodes for this one, and every zombie; not the stack that other tests may have running."""
+    ours = [
+        child
+        for child in psutil.Process().children()
+        if child.status() == psutil.STATUS_ZOMBIE or "viva.audio.forker" in child.cmdline()
+    ]
+    return ours + [below for child in ours for below in child.children(recursive=True)]
 
 
 def open_files(process: psutil.Process) -> dict[int, str]:
