@@ -1,6 +1,5 @@
 """Whether what would be quoted has the detail that is asked for."""
 
-import numpy as np
 import pytest
 
 from viva.passages import Segment, number_passages
@@ -8,7 +7,6 @@ from viva_llm.extractive.features import COVERING, Features
 from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.language import Language
 from viva_llm.extractive.question import Wanted, parse_question
-from viva_llm.extractive.quoted import tokens_alike
 
 TEXTS = (
     "good evening and welcome to the harbor of our town",
@@ -93,38 +91,6 @@ def test_a_passage_that_tells_it_in_other_words_is_alike(index):
     told, other = (feature("tokens_alike", ask, [place], index) for place in (TICKET, BRIDGES))
     assert -1.0 <= other < told <= 1.01
     assert feature("least_alike", ask, [TICKET], index) < told
-
-
-MISHEARD = (
-    "good evening and welcome to our walk through the old town",
-    "the house on the corner was built by kettle it's car in eighteen ten",
-    "he painted the front of it green and sold it to a baker",
-    "the baker had nine children and a dog that slept in the window",
-)
-
-
-def test_a_name_that_is_heard_there_is_not_missing(language):
-    """What the recogniser wrote as other words counts as far as it sounds like it, and only where that was said."""
-    segments = [Segment(8.0 * at, 8.0 * at + 7.5, text) for at, text in enumerate(MISHEARD)]
-    misheard = LectureIndex(number_passages(segments), language)
-    ask = "Which house did Ketelitzka build?"
-    said, elsewhere = (feature("least_alike", ask, [place], misheard) for place in (1, 3))
-    unheard = float(misheard.tokens_alike(ask, [1]).min())
-    assert elsewhere < said
-    assert unheard < said
-
-
-def test_what_is_found_raises_its_own_tokens_alone(index):
-    """Each token of a word that is found is alike as far as the word is; the others stay as the model has them."""
-    ask = "Is Quillfeather's boat blue?"
-    plain = tokens_alike(ask, {}, [PAINT], index)
-    raised = tokens_alike(ask, {index.language.vocabulary.stem("quillfeather"): 1.0}, [PAINT], index)
-    name = [start in range(3, 17) for start, _ in index.language.sentences.spans(ask)]
-    assert any(name)
-    assert np.array_equal(plain, index.tokens_alike(ask, [PAINT]))
-    assert np.array_equal(raised[~np.array(name)], plain[~np.array(name)])
-    assert raised[name].min() >= 0.59
-    assert plain[name].min() < 0.59
 
 
 @pytest.mark.parametrize(

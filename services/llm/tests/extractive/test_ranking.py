@@ -128,25 +128,3 @@ def test_quotes_as_many_as_it_takes_to_be_sure(language, lead, quoted):
     chosen = choose(scores, index_of(language), sure_enough=0.9)
     assert chosen[0] == 2
     assert len(chosen) == quoted
-
-
-def test_what_a_whole_lecture_is_about_does_not_make_a_passage_alike(language):
-    """Its subject being in the question, too, brings the passage on the rest of the question further to the front."""
-    ask = "What did paper cost in wages for the workers?"
-    texts = (*(f"{text}, and that is paper for you" for text in TEXTS), "the men got four pence a day")
-    index = index_of(language, texts * 2)
-    wages = [place for place, passage in enumerate(index.passages) if "pence" in passage.text]
-    plain, apart = index.alike(ask)[0], index.alike_apart(ask)
-    assert apart.shape == plain.shape
-    assert np.all(np.abs(apart) <= 1.001)
-    lead = {
-        name: values[wages].max() - values.mean() for name, values in (("plain", plain), ("apart", apart))
-    }
-    assert lead["apart"] > lead["plain"]
-
-
-def test_a_single_passage_is_still_alike(language):
-    """What little a short recording has in common does not take its meaning away."""
-    index = index_of(language, ("keller ground wood against a stone",))
-    near, far = (index.alike_apart(ask)[0] for ask in ("Who milled timber?", "When does the train leave?"))
-    assert far < near

@@ -12,18 +12,15 @@ from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.question import Question, Term, carries
 from viva_llm.extractive.quoted import QUOTED, of_quoted
 
-_EITHER = ("found", "before", "around", "bm25", "kind", "opening", "alike_around")
-
-RANKING = (*_EITHER, "alike_apart")
+RANKING = ("found", "before", "around", "bm25", "kind", "opening", "alike", "alike_around")
 """Of a passage: how much of the question it has, terms weighed by how rare they are in English and in this lecture;
 how much the passage before it has; how much its neighbourhood has; the BM25 score of it and its neighbours, 1 for the
 best; whether it has the kind of thing that is asked for; whether it only announces the subject; how near it is to the
-question in meaning with a neighbour, and alone, but for what the whole lecture has in common."""
+question in meaning, alone and with a neighbour."""
 
-FOLLOWING = (*_EITHER, "alike", "after", "before_cited", "cited", "context")
-"""Of a passage, for a question that leans on the ones before: those of `RANKING` but the last; how near it is to the
-question in meaning; how soon the passage comes after one that was cited last, or before it; whether it is one; how much
-of the questions before is found around it."""
+FOLLOWING = (*RANKING, "after", "before_cited", "cited", "context")
+"""Of a passage, for a question that leans on the ones before: those of `RANKING`; how soon the passage comes after one
+that was cited last, or before it; whether it is one; how much of the questions before is found around it."""
 
 COVERING = (
     "coverage",
@@ -72,10 +69,6 @@ class Features:
 
     def ranking(self) -> np.ndarray:
         """(passages, len(RANKING)): the features of every passage."""
-        return np.column_stack([self._either(), self._index.alike_apart(self._question.text)])
-
-    def _either(self) -> np.ndarray:
-        """(passages, len(_EITHER)): those that both orders have."""
         telling = self._telling / max(1e-6, float(self._telling.sum()))
         found = telling @ self._found
         opening = np.zeros(len(self._index), np.float32)
@@ -84,8 +77,7 @@ class Features:
         bm25 = bm25 + _BESIDE * (_moved(bm25, 1) + _moved(bm25, -1))
         bm25 /= max(1e-6, float(bm25.max(initial=0.0)))
         around = telling @ self._around
-        alike = self._alike[1]
-        return np.stack([found, _moved(found, 1), around, bm25, self.kind, opening, alike], axis=1)
+        return np.stack([found, _moved(found, 1), around, bm25, self.kind, opening, *self._alike], axis=1)
 
     def following(self, cited: list[int], context: np.ndarray) -> np.ndarray:
         """(passages, len(FOLLOWING)): the same after these places were cited; `context` (passages,) as in FOLLOWING."""
@@ -94,16 +86,13 @@ class Features:
         after = np.where(beyond > 0, np.exp(-abs(beyond) / _FADES_AFTER), 0.0).max(axis=0)
         before = np.where(beyond < 0, np.exp(-abs(beyond) / _FADES_BEFORE), 0.0).max(axis=0)
         there = (beyond == 0).max(axis=0)
-        own = [self._alike[0], after, before, there, context]
-        return np.column_stack([self._either(), *own]).astype(np.float32)
+        return np.column_stack([self.ranking(), after, before, there, context]).astype(np.float32)
 
     def covering(self, places: Sequence[int], passages: int) -> np.ndarray:
         """(len(COVERING),): the features of places that would be quoted, the best first, out of so many passages."""
         place = places[0]
         around = self._around[:, place]
-        found = self._found[:, places].max(axis=1)
-        lacking = self._weights * (1.0 - found)
-        by_stem = {term.stem: float(there) for term, there in zip(self._terms, found, strict=True)}
+        lacking = self._weights * (1.0 - self._found[:, places].max(axis=1))
         missing = self._weights * (1.0 - self._anywhere)
         return np.array(
             [
@@ -116,7 +105,7 @@ class Features:
                 self._alike[0].max(initial=-1.0),
                 self.kind[place],
                 self.kind.max(initial=0.0),
-                *of_quoted(self._question, lacking[self._nouns], by_stem, places, self._index),
+                *of_quoted(self._question, lacking[self._nouns], places, self._index),
                 np.log(max(passages, _USUAL_PASSAGES) / _USUAL_PASSAGES),
             ]
         )

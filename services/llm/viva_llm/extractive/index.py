@@ -17,7 +17,6 @@ _SENTENCE_END = re.compile(r"[.!?…][\"')\]]*$")
 _OPENING_S = 20.0
 _ODD_ZIPF = 2.5
 _INFORMING_RARITY = 0.8
-_COMMON_FROM = 10.0  # passages: of fewer the mean is more a matter of each than of all
 
 
 class LectureIndex:
@@ -42,7 +41,6 @@ class LectureIndex:
         ended = sum(bool(_SENTENCE_END.search(passage.text)) for passage in passages)
         self._punctuated = ended * 4 >= len(passages)
         self._vectors = language.sentences.vectors([passage.text for passage in passages])
-        self._common = self._vectors.sum(axis=0) / (len(passages) + _COMMON_FROM)
         self.meanings = MeaningIndex({word for words in self.words for word in words}, language.thesaurus)
 
     def __len__(self) -> int:
@@ -94,16 +92,6 @@ class LectureIndex:
             around[:-1], around[-1] = paired, paired[-1]
             np.maximum(around[1:], paired, out=around[1:])
         return np.stack([own, around])
-
-    def alike_apart(self, text: str) -> np.ndarray:
-        """(passages,) float32, -1..1: as the first of `alike`, but for what the passages have in common.
-
-        Where all of a lecture is about debts, that the question is as well says nothing of the place.
-        """
-        wanted = self.language.sentences.vectors([text])[0] - self._common
-        apart = self._vectors - self._common
-        lengths = np.linalg.norm(apart, axis=1) * np.linalg.norm(wanted)
-        return (apart @ wanted) / np.maximum(1e-6, lengths)
 
     def tokens_alike(self, text: str, places: Sequence[int]) -> np.ndarray:
         """(tokens,) -1..1: how near each token of the text is to the nearest one in these passages, in context."""

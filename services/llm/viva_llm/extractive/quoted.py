@@ -5,14 +5,12 @@ asked for: a noun that none of them has, a number of such things, a unit; and wh
 reason is told of most things that a lecture dwells on, and a place or a figure of few.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from viva_llm.extractive.index import LectureIndex
 from viva_llm.extractive.question import Question, Wanted
-from viva_llm.extractive.words import words_of
 
 QUOTED = (
     "missing_here",
@@ -28,29 +26,16 @@ QUOTED = (
     "asks_person",
 )
 """Of a question and the passages that would be quoted: the weight of the nouns that they lack, and of the weightiest of
-these; how near the tokens of the question are to the nearest of theirs in meaning, or heard there, on average and at
-least; 1 where it asks how many there are of something and they have no number of it, how much money and they have none,
-another measure and they have none in its units; and 1 where it asks for a reason, for a time or a number, for a place,
-for a person."""
-
-_HEARD_LIKENESS = 0.6
-"""Of a token whose word is heard there for certain. Written out it would be 0.88, misread it is 0.51 (means of the
-lectures learnt from)."""
-_CHUNK = re.compile(r"\S+")
+these; how near the tokens of the question are to the nearest of theirs in meaning, on average and at least; 1 where it
+asks how many there are of something and they have no number of it, how much money and they have none, another measure
+and they have none in its units; and 1 where it asks for a reason, for a time or a number, for a place, for a person."""
 
 
 def of_quoted(
-    question: Question,
-    lacking: np.ndarray,
-    found: Mapping[str, float],
-    places: Sequence[int],
-    index: LectureIndex,
+    question: Question, lacking: np.ndarray, places: Sequence[int], index: LectureIndex
 ) -> np.ndarray:
-    """(len(QUOTED),): the features.
-
-    `lacking` (nouns,) is the weight of each noun, 0 for one that is found there; `found` is 0..1 for each stem.
-    """
-    alike = tokens_alike(question.text, found, places, index)
+    """(len(QUOTED),): the features; `lacking` (nouns,) is the weight of each noun, 0 for one that is found there."""
+    alike = index.tokens_alike(question.text, places)
     measured = question.measure is None or any(
         index.language.classes.measures(index.words[place], question.measure) == 1.0 for place in places
     )
@@ -71,25 +56,6 @@ def of_quoted(
         ],
         np.float64,
     )
-
-
-def tokens_alike(
-    text: str, found: Mapping[str, float], places: Sequence[int], index: LectureIndex
-) -> np.ndarray:
-    """(tokens,) -1..1: how near each token of the text is to the nearest of the places, in meaning or in sound.
-
-    A name that the recogniser wrote as other words is like none of them in meaning, though it was said.
-    """
-    alike = index.tokens_alike(text, places)
-    stem = index.language.vocabulary.stem
-    heard = np.full(len(text) + 1, -1.0)
-    for chunk in _CHUNK.finditer(text):
-        stems = {stem(word) for word in words_of(chunk[0])} & found.keys()
-        heard[chunk.start() : chunk.end()] = min(
-            (_HEARD_LIKENESS * found[name] for name in stems), default=-1.0
-        )
-    firsts = [first for first, _ in index.language.sentences.spans(text)]
-    return np.maximum(alike, heard[firsts])
 
 
 def _counted(question: Question, places: Sequence[int], index: LectureIndex) -> bool:

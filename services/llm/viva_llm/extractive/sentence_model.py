@@ -74,10 +74,6 @@ class SentenceModel:
         there = np.concatenate(rest) if rest else own[:0]
         return (own @ there.T).max(axis=1, initial=-1.0)
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each token of `likeness` begins and ends in the text, in characters."""
-        return self._tokenizer.encode(text).offsets[1:-1]
-
     def _encode(self, texts: Sequence[str]) -> np.ndarray:
         """The mean over the tokens of each text, as the model was trained."""
         vectors = [states.mean(axis=0) for states in self._states(texts)]
