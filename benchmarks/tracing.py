@@ -1,16 +1,21 @@
 """CPU that a turn's spans cost the orchestrator: where nothing is traced, and where all turns are sent to a collector.
 
-    python -m benchmarks.tracing
+    python -m benchmarks.tracing [--json OUT.json]
 
 The spans of a turn with four clauses, as turn.py makes them, without the turn. CPU time of the process, its sending
 thread included, so that other work on the machine changes little.
 """
 
+import argparse
 import asyncio
+import json
 import subprocess
 import sys
 import time
+from dataclasses import asdict
+from pathlib import Path
 
+from benchmarks.machine import this_machine
 from viva.service.metrics import ServiceMetrics
 from viva.service.settings import ServiceSettings
 from viva.service.tracing import Tracer, current_span, trace_headers, tracer_of
@@ -82,7 +87,13 @@ async def microseconds(endpoint: str) -> float:
 
 def main() -> None:
     """Measures both."""
-    print(f"not traced: {asyncio.run(microseconds('')):.1f} µs of CPU per turn")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    options = parser.parse_args()
+    machine = this_machine()
+    print(machine)
+    not_traced = asyncio.run(microseconds(""))
+    print(f"not traced: {not_traced:.1f} µs of CPU per turn")
     assert "opentelemetry.sdk" not in sys.modules
     with subprocess.Popen([sys.executable, "-c", COLLECTOR], stdout=subprocess.PIPE, text=True) as collector:
         try:
@@ -91,6 +102,9 @@ def main() -> None:
         finally:
             collector.kill()
     print(f"every turn traced and sent: {spent:.0f} µs of CPU per turn")
+    if options.json:
+        figures = {"not_traced_us": not_traced, "traced_us": spent}
+        options.json.write_text(json.dumps({"machine": asdict(machine), **figures}, indent=2))
 
 
 if __name__ == "__main__":

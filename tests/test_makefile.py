@@ -24,8 +24,8 @@ def test_every_measurement_is_listed_as_the_command_that_runs_it():
     printed = make("bench")
     listed = re.findall(r"^  \.venv/bin/python -m benchmarks\.(\w+)(?: [A-Z]+)?$", printed, re.MULTILINE)
     runnable = {
-        path.stem
-        for path in (ROOT / "benchmarks").glob("*.py")
+        path.parent.name if path.stem == "__main__" else path.stem
+        for path in [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "benchmarks").glob("*/__main__.py")]
         if '__name__ == "__main__"' in path.read_text() and "--json" in path.read_text()
     }
     assert len(runnable) > 5
