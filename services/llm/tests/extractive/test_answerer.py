@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -114,6 +115,16 @@ def test_politeness_is_no_evidence(answerer):
 def test_a_question_for_a_year_brings_the_passage_with_the_year(answerer):
     """For "when", a passage or its neighbour that has a date is among those quoted."""
     assert 5 in ask(answerer, "When were the workshops moved?").passages
+
+
+def test_a_follow_up_is_understood_after_an_answer_in_other_words(answerer):
+    """Where a client replays a conversation, the answer before need not be a quotation of ours."""
+    lines = (Path(__file__).parents[4] / "samples" / "lecture.txt").read_text(encoding="utf-8").splitlines()
+    asked = "Who made the first integrated circuit?"
+    said = "The first integrated circuit was made by Jack Kilby."
+    heard = tuple(line.lower() for line in lines if line)
+    answer = ask(answerer, asked, said, "And what year was that?", texts=heard)
+    assert any("1958" in heard[number - 1] for number in answer.passages)
 
 
 def test_digits_match_numbers_that_were_spoken(answerer):
