@@ -199,7 +199,7 @@ async def test_one_retry_for_all_routes_together(serve, routes_file, model_serve
 
 async def test_hanging_replica_costs_one_question_its_deadline(serve, replicas, model_server, second_server):
     """After a timeout the replica is ejected, and its keys are the other's; a probe that it answers changes nothing."""
-    client = await serve(routes_file=replicas, first_token_timeout_s=0.5, probe_interval_s=0.02, load_interval_s=60)
+    client = await serve(routes_file=replicas, first_token_timeout_s=1.5, probe_interval_s=0.02, load_interval_s=60)
     first, second = await first_of("k", client, model_server, second_server)
     first.it_hangs()
     for _ in range(4):
@@ -229,7 +229,7 @@ async def test_question_does_not_wait_for_a_process_that_hangs(serve, replicas, 
 
 async def test_replica_comes_back_through_one_question(serve, replicas, model_server, second_server):
     """After its rest one question tries an ejected replica, and its success brings the key back."""
-    client = await serve(routes_file=replicas, first_token_timeout_s=0.5, rest_s=0.3, **STILL)
+    client = await serve(routes_file=replicas, first_token_timeout_s=1.5, rest_s=0.3, **STILL)
     first, _second = await first_of("k", client, model_server, second_server)
     first.it_hangs()
     await client.post(PATH, json=chat(prompt_cache_key="k"))
