@@ -166,9 +166,7 @@ def turns(rows: list[Asked]) -> dict:
 
 def held(stack: Stack) -> dict[str, float]:
     """Seconds so far for which questions had a worker of asr, and clauses one of tts."""
-    asr, tts = sums(stack, "asr"), sums(stack, "tts")
-    waited = tts.get("viva_tts_queue_wait_seconds_sum", 0.0)
-    return {"asr": asr["viva_asr_engine_seconds_sum"], "tts": tts["viva_tts_first_byte_seconds_sum"] - waited}
+    return {name: sums(stack, name)[f"viva_{name}_engine_seconds_sum"] for name in ("asr", "tts")}
 
 
 def sums(stack: Stack, name: str) -> dict[str, float]:
@@ -286,7 +284,7 @@ class Measured:
 @contextmanager
 def measured(scenario: Scenario, folder: Path, machine: Machine) -> Iterator[Measured]:
     """The scenario's stack, after its single questions; the report is in `folder`."""
-    layout = Layout({}, machine_cores=machine.cores, both_busy=both_busy())
+    layout = Layout({}, machine_cores=machine.cores, both_busy=both_busy(), made_anew=scenario.made_anew)
     with running_stack(scenario.environ) as (stack, url, place):
         render(LECTURE.read_text(), place / "lecture.wav")
         lecture = upload(url, place / "lecture.wav")

@@ -16,6 +16,7 @@ class Scenario:
     tts_places: int | None = None
     questions: int = 1  # different ones
     alone: int = 16
+    made_anew: frozenset[str] = frozenset()  # the stages that make a process for each piece of work
 
 
 # What is refused is no sample of the times that are compared.
@@ -51,6 +52,7 @@ SCENARIOS = {
         tts_places=2,
         questions=20,
         alone=40,
+        made_anew=frozenset({"tts"}),  # one flite for each sentence
     ),
     "paced-model": Scenario(
         {key: value for key, value in FAKES.items() if "LLM" in key} | _EMBEDDED,
@@ -59,5 +61,6 @@ SCENARIOS = {
         tts_places=2,
         questions=20,
         alone=16,
+        made_anew=frozenset({"tts"}),
     ),
 }

@@ -96,14 +96,16 @@ def _run(scenario: Scenario, path: Path, url: str | None, folder: Path, port: in
         started = datetime.now(UTC)
         _generate(plan, folder, port)
         resources = target.used_since(before, target.used(stack)) if stack else {}
+        rows = _rows(folder / "turns.jsonl")
+        spoken = sum(row["first_audio_ms"] is not None for row in rows)
         return reports.Run(
             started=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
             url=url,
             machine=machine,
             engines=target.engines(url),
-            rows=_rows(folder / "turns.jsonl"),
+            rows=rows,
             generator=json.loads((folder / "generator.json").read_text(encoding="utf-8")),
-            places=places(stack, counted) if stack else {},
+            places=places(stack, counted, spoken) if stack else {},
             resources=resources,
         )
 

@@ -11,8 +11,8 @@ import orjson
 from viva.stack.stack import Stack
 
 PATIENCE_S = 5.0
-HELD = {"asr": ("viva_asr_engine_seconds", None), "tts": ("viva_tts_first_byte_seconds", "viva_tts_queue_wait_seconds")}
-"""The histogram of the time that a worker was kept; and one that is part of it and was only waiting."""
+HELD = {"asr": "viva_asr_engine_seconds", "tts": "viva_tts_engine_seconds"}
+"""The histogram of the time for which a worker was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +42,20 @@ def total(page: str, histogram: str) -> Total:
     return Total(sums["sum"], sums["count"])
 
 
-def totals(stack: Stack) -> dict[str, tuple[Total, Total]]:
+def totals(stack: Stack) -> dict[str, Total]:
     """What asr and tts have counted so far."""
-    found = {}
-    for name, (kept, waiting) in HELD.items():
-        page = _get(f"{stack[name].part.url}/metrics").decode()
-        found[name] = (total(page, kept), total(page, waiting) if waiting else Total(0.0, 0.0))
-    return found
+    return {name: total(_get(f"{stack[name].part.url}/metrics").decode(), kept) for name, kept in HELD.items()}
 
 
-def places(stack: Stack, before: Mapping[str, tuple[Total, Total]]) -> dict[str, dict[str, float]]:
-    """Workers of each, and for how many milliseconds a request had one since `before`; none of what was not used."""
+def places(stack: Stack, before: Mapping[str, Total], spoken: int) -> dict[str, dict[str, float]]:
+    """Workers of each, and for how many milliseconds a turn had one since `before`; none of what was not used.
+
+    A question is heard once, but an answer is spoken in clauses, so that tts counts over the turns that were `spoken`.
+    """
     found = {}
-    for name, (kept, waiting) in totals(stack).items():
-        held_ms = (kept - before[name][0]).mean_ms - (waiting - before[name][1]).mean_ms
+    for name, now in totals(stack).items():
+        since = now - before[name]
+        held_ms = since.mean_ms if name == "asr" else Total(since.seconds, spoken).mean_ms
         if held_ms > 0 and (workers := _workers(orjson.loads(_get(f"{stack[name].part.url}/status")))):
             found[name] = {"places": workers, "held_ms": round(held_ms, 1)}
     return found

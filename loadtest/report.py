@@ -25,7 +25,7 @@ class Run:
     generator: Mapping[str, Any]
     """What the generator wrote about itself."""
     places: Mapping[str, Mapping[str, float]]
-    """Workers of asr and tts of a local stack, and for how many milliseconds a request had one on average."""
+    """Workers of asr and tts of a local stack, and for how many milliseconds a turn had one on average."""
     resources: Mapping[str, Mapping[str, float]]
     """CPU seconds and resident bytes of each part of a local stack; empty for any other."""
 

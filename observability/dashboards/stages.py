@@ -62,6 +62,7 @@ def _tts() -> Row:
         lines("First byte, p95", "s", Query(quantile(0.95, "viva_tts_first_byte_seconds", by="engine"), "{{engine}}"),
               runbook="VivaFirstAudioSlow", about="Of one sentence or clause."),
         lines("Wait for a worker", "s", *p50_p95_p99("viva_tts_queue_wait_seconds"), about="Before it is spoken."),
+        lines("Engine", "s", *p50_p95_p99("viva_tts_engine_seconds"), about="One sentence, or a piece of it."),
         lines("Speeches", "reqps", speeches, stacked=True, about="By how they ended."),
         lines("Found in the cache", "percentunit", Query(cached, "hits"), most=1, about="Sentences said before."),
         lines("Speech sent, per second", "none", Query(rate("viva_tts_audio_seconds_total", by="engine"), "{{engine}}"),

@@ -25,7 +25,8 @@ class Layout:
     """A deployment.
 
     On one machine (`machine_cores`) everything shares its cores; otherwise each replica of a stage has `cores` of
-    its own. `both_busy` is how fast a core is while its neighbours are busy. Without `model` the llm stage answers by
+    its own. `both_busy` is how fast a core is while its neighbours are busy, `made_anew` the stages that make a process
+    for each piece of work that has a worker. Without `model` the llm stage answers by
     itself, as it was measured.
     """
 
@@ -33,6 +34,7 @@ class Layout:
     cores: Mapping[str, float] = field(default_factory=dict)
     machine_cores: int | None = None
     both_busy: float = 1.0
+    made_anew: frozenset[str] = frozenset()
     model: Model | None = None
     models: int = 0
     max_active_turns: int = 128

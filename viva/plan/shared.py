@@ -57,6 +57,17 @@ class Shared:
         self._paused -= 1
         self._set_timer()
 
+    def hand_over(self, other: "Shared") -> None:
+        """Lets another one go on with the work that came last."""
+        self._advance()
+        latest = max(range(len(self._ends)), key=lambda at: self._ends[at][1])
+        end, _, resume = self._ends.pop(latest)
+        heapq.heapify(self._ends)
+        self._set_timer()
+        left = max(0.0, end - self._done)
+        self.work_done -= left
+        other.work(left)(resume)
+
     def _rate(self) -> float:
         n = len(self._ends)
         if n not in self._rates:

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from viva.plan.clock import Clock, Process
 from viva.plan.figures import STAGES, Figures, TurnTimes
 from viva.plan.layout import Layout
+from viva.plan.machine import Machine, Processes
 from viva.plan.model_server import ModelServers
 from viva.plan.shared import Shared, cores
 from viva.plan.waiting import Places
 from viva.plan.work import Work
 
-CLAUSES_AT_ONCE = 2  # as in turn.py
+CLAUSES_AT_ONCE = 2  # as in speaking.py
+_SPOKEN_PER_S = 20.0  # characters; as there
 MODEL = "model"
 _CHARACTERS_PER_TOKEN = 4.0
 
@@ -38,7 +40,8 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Replica:
-    cores: Shared
+    cores: Shared | Processes
+    workers: Shared | Processes  # what those who have a place are worked for by
     places: Places
     active: int = 0
 
@@ -52,11 +55,9 @@ class Simulation:
         self._clock = Clock()
         self._draw = random.Random(seed)
         self._outcome = Outcome()
-        shared = layout.machine_cores and Shared(
-            self._clock, cores(layout.machine_cores, both_busy=layout.both_busy)
-        )
-        self._replicas = {name: self._stand_up(name, shared or None) for name in STAGES}
-        self._callers = shared or Shared(self._clock, cores(1e6))
+        machine = layout.machine_cores and Machine(self._clock, layout.machine_cores, layout.both_busy, seed)
+        self._replicas = {name: self._stand_up(name, machine or None) for name in STAGES}
+        self._callers = machine.processes(1) if machine else Shared(self._clock, cores(1e6))
         self._models = ModelServers(self._clock, layout.model, layout.models) if layout.model else None
         self._work = Work(figures)
 
@@ -104,7 +105,7 @@ class Simulation:
         self._clock.start(self._spend(replica.cores, 0.0, beside_ms))
         yield from self._spend(replica.cores, *before)
         yield replica.places.take()
-        yield from self._spend(replica.cores, *held)
+        yield from self._spend(replica.workers, *held)
         replica.places.give_back()
         replica.active -= 1
         seen.add("asr", self._clock.now - began, times.hear)
@@ -159,9 +160,9 @@ class Simulation:
         if not self._admit("tts", replica, seen):
             voices.give_back()
             return
-        yield replica.places.take()
+        yield replica.places.take(self._clock.now + _needed_in_s(times, number, seen.first_audio_s, self._clock.now))
         held, after = self._work.voicing(times, number)
-        yield from self._spend(replica.cores, *held)
+        yield from self._spend(replica.workers, *held)
         replica.places.give_back()
         yield from self._spend(replica.cores, *after)
         replica.active -= 1
@@ -173,7 +174,7 @@ class Simulation:
             seen.add("orchestrator", self._clock.now - began, times.out)
             seen.first_audio_s = self._clock.now
 
-    def _spend(self, shared: Shared, took_ms: float, cpu_ms: float) -> Process:
+    def _spend(self, shared: Shared | Processes, took_ms: float, cpu_ms: float) -> Process:
         """`took_ms` with all cores free, of which `cpu_ms` is work."""
         if cpu_ms > 0.0:
             yield shared.work(cpu_ms / 1000)
@@ -182,12 +183,18 @@ class Simulation:
 
     # -- replicas -------------------------------------------------------------------------------------------------
 
-    def _stand_up(self, name: str, shared: Shared | None) -> list[_Replica]:
-        stage, own = self._figures.stages[name], self._layout.cores.get(name, 1.0)
-        return [
-            _Replica(shared or Shared(self._clock, cores(own)), Places(self._clock, stage.places))
-            for _ in range(self._layout.replicas.get(name, 1))
-        ]
+    def _stand_up(self, name: str, machine: Machine | None) -> list[_Replica]:
+        return [self._replica(name, machine) for _ in range(self._layout.replicas.get(name, 1))]
+
+    def _replica(self, name: str, machine: Machine | None) -> _Replica:
+        places = self._figures.stages[name].places
+        if machine is None:
+            own = workers = Shared(self._clock, cores(self._layout.cores.get(name, 1.0)))
+        else:
+            own = workers = machine.processes(places or 1)
+            if name in self._layout.made_anew:
+                workers = machine.processes(None)
+        return _Replica(own, workers, Places(self._clock, places))
 
     def _pick(self, name: str) -> _Replica:
         # A Service of Kubernetes picks by chance and knows no load.
@@ -236,6 +243,11 @@ class Simulation:
             self._outcome.busy[name] = sum(replica.cores.work_done for replica in replicas) / capacity_s
         if self._models:
             self._outcome.busy["model"] = self._models.busy(end_s)
+
+
+def _needed_in_s(times: TurnTimes, number: int, first_audio_s: float | None, now_s: float) -> float:
+    heard_s = 0.0 if first_audio_s is None else now_s - first_audio_s
+    return max(0.0, sum(times.clauses[:number]) / _SPOKEN_PER_S - heard_s)
 
 
 class _Ended:

@@ -8,8 +8,8 @@ import pytest
 
 from viva import events
 from viva.text import with_marks
+from viva_orchestrator.question import Question
 from viva_orchestrator.remembering import Written, remember, written
-from viva_orchestrator.turn import Question
 
 
 async def run(app, *, until: type, **question):

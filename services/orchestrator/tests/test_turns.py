@@ -21,10 +21,11 @@ from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.lectures.model import Transcript
 from viva_orchestrator.metrics import SpeechMetrics, TurnMetrics
 from viva_orchestrator.objects import ObjectStore
+from viva_orchestrator.question import Question
 from viva_orchestrator.sessions import Sessions
 from viva_orchestrator.settings import Settings
 from viva_orchestrator.stages import Stages
-from viva_orchestrator.turn import Question, TurnParts
+from viva_orchestrator.turn import TurnParts
 from viva_orchestrator.turns import Turns
 
 from .stage_servers import StageServers

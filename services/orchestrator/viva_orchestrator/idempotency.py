@@ -21,9 +21,9 @@ from viva.errors import Conflict, InvalidRequest, StageUnavailable, VivaError
 from viva.events import AnswerDelta, Audio, Done, Event, Transcript, decode, encode
 from viva.text import split_sentences
 from viva.text.speakable import speakable
+from viva_orchestrator.question import Question
 from viva_orchestrator.stages import Stages
 from viva_orchestrator.state import redis_call
-from viva_orchestrator.turn import Question
 from viva_orchestrator.turns import Turns
 
 KEPT_S = 24 * 3600

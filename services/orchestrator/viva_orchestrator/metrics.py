@@ -107,7 +107,7 @@ class TurnMetrics:
         self.turns.labels(self._outcome(outcome), transport, what).inc()
         if receipt.asr_ms is not None and transport != "realtime":  # there an utterance may end before its turn begins
             speech.final_transcript.labels(transport).observe(receipt.asr_ms / 1000)
-        speech.audio_out.labels(transport).inc(turn.spoken_s)
+        speech.audio_out.labels(transport).inc(turn.speaking.spoken_s)
         if transport != "realtime":
             speech.audio_in.labels(transport).inc(turn.heard_s)
         if turn.recalled is not None:

@@ -126,10 +126,15 @@ class Stages:
         headers = {"X-Viva-Lecture": lecture_id} | ({} if quoted else {"X-Viva-Fallback": "none"})
         await self.llm.read("POST", "/v1/chat/completions", json=body, headers=headers)
 
-    async def speak(self, text: str, *, voice: str, audio_format: str, speed: float = 1.0) -> bytes:
-        """One sentence as an audio file in `audio_format`; `speed` 1 is as fast as the voice is."""
-        body = self._speech(text, voice, audio_format, speed)
-        return await self._once_more("tts", lambda: self.tts.read("POST", SPEECH, json=body))
+    async def speak(
+        self, text: str, *, voice: str, audio_format: str, speed: float = 1.0, needed_in_s: float = 0.0
+    ) -> bytes:
+        """One sentence as an audio file in `audio_format`; `speed` 1 is as fast as the voice is.
+
+        For `needed_in_s` the listener has something else to hear: who has not is served first.
+        """
+        asked = self._speech(text, voice, audio_format, speed, needed_in_s)
+        return await self._once_more("tts", lambda: self.tts.read("POST", SPEECH, **asked))
 
     async def speak_to(
         self,
@@ -139,6 +144,7 @@ class Stages:
         voice: str,
         audio_format: str,
         speed: float = 1.0,
+        needed_in_s: float = 0.0,
         take_back: Callable[[], bool],
     ) -> None:
         """The same, given to `take` part by part as it is made.
@@ -146,11 +152,11 @@ class Stages:
         A second try begins anew, so there is none unless `take_back` forgets all that was taken of the first. What has
         been heard cannot be gone on with: hardly a voice says the same words twice at the same pace.
         """
-        body = self._speech(text, voice, audio_format, speed)
+        asked = self._speech(text, voice, audio_format, speed, needed_in_s)
 
         async def ask() -> None:
             passed = 0
-            async with self.tts.open("POST", SPEECH, json=body) as response:
+            async with self.tts.open("POST", SPEECH, **asked) as response:
                 async for part in response.content.iter_any():
                     passed += len(part)
                     if passed > MOST_SPEECH_BYTES:
@@ -159,9 +165,14 @@ class Stages:
 
         await self._once_more("tts", ask, may=take_back)
 
-    def _speech(self, text: str, voice: str, audio_format: str, speed: float) -> dict[str, object]:
+    def _speech(
+        self, text: str, voice: str, audio_format: str, speed: float, needed_in_s: float
+    ) -> dict[str, object]:
         body = {"model": self._settings.tts_model, "input": text, "voice": voice, "response_format": audio_format}
-        return body | ({"speed": speed} if speed != 1.0 else {})
+        return {
+            "json": body | ({"speed": speed} if speed != 1.0 else {}),
+            "headers": {"X-Viva-Needed-In-Ms": str(round(needed_in_s * 1000))},
+        }
 
     async def _once_more(
         self, stage: str, call: Callable[[], Awaitable[T]], *, may: Callable[[], bool] = lambda: True

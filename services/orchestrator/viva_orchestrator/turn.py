@@ -13,73 +13,27 @@ leaves, or the deadline, cancels the task, and with it the work in every stage.
 from __future__ import annotations
 
 import asyncio
-import base64
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
-import structlog
-
 from viva import events
 from viva.audio import AudioLimits, Decoder
-from viva.audio.length import audio_seconds
-from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable, VivaError
+from viva.errors import Conflict, InvalidRequest, NotFound, StageUnavailable
 from viva.service.tracing import NO_TRACER, NOT_TRACED, Span, Tracer, current_span
 from viva.text import CitationParser, SentenceSplitter, without_marks
-from viva.text.speakable import speakable
 from viva_orchestrator.asking import ask
-from viva_orchestrator.clause_audio import ClauseAudio
 from viva_orchestrator.context.context import Context
 from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.lectures import Lectures
 from viva_orchestrator.lectures.model import Transcript
+from viva_orchestrator.question import Question
 from viva_orchestrator.remembering import commit, past_turn
 from viva_orchestrator.sessions import PastTurn, Session, Sessions
 from viva_orchestrator.settings import Settings
+from viva_orchestrator.speaking import Speaking
 from viva_orchestrator.stages import AnswerChunk, AnswerEnd, AnswerStart, Stages
-
-# Clauses that one turn has synthesised at once: the next one is ready when the listener gets to it.
-CLAUSES_AT_ONCE = 2
-# Clauses that wait for their voice; more, and the model's text waits too.
-CLAUSES_WAITING = 32
-
-# After so many clauses that could not be spoken to their end, the rest of the answer is text.
-VOICE_FAILURES = 2
-
-# A clause and its audio in the making, in the order in which they were written; None at the end.
-ClauseQueue = asyncio.Queue[tuple[str, ClauseAudio] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked, typed (`text`) or spoken (`audio`, a file in any format), and how the answer should sound.
-
-    Without `session_id` a session is opened. Without `lecture_id` it is about the session's lecture.
-    `audio_format` None means that nothing is spoken; with `in_pieces`, for PCM alone, what there is of a clause's audio
-    is sent while the rest is being made, its words with the last piece. `hearing` is the transcription of spoken words
-    that is already under way. `history` is what a transport knows of the questions before this one: a turn of the
-    session that is not in it comes after it, unless the session's own are not to be recalled (`recalls` false).
-    `begun` is the session of `session_id` when it could not be stored yet. What is not to be kept (`keep` false) is in
-    no history afterwards. `trace` is the turn's, where its first part, hearing, is under way already.
-    """
-
-    text: str | None = None
-    audio: bytes | None = None
-    session_id: str | None = None
-    lecture_id: str | None = None
-    voice: str = "alloy"
-    audio_format: events.AudioFormat | None = "mp3"
-    in_pieces: bool = False
-    speed: float = 1.0
-    hearing: asyncio.Future[str] | None = None
-    history: tuple[PastTurn, ...] = ()
-    recalls: bool = True
-    begun: Session | None = None
-    keep: bool = True
-    trace: Span | None = None
-    turn_id: str = field(default_factory=lambda: f"turn_{secrets.token_hex(12)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +70,6 @@ class Turn:
     started: float = field(default_factory=time.monotonic)
     degraded: list[str] = field(default_factory=list)
     times: dict[str, float] = field(default_factory=dict)
-    voices: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CLAUSES_AT_ONCE))
-    failed_voices: int = 0
     raw_answer: str = ""  # as the model wrote it, for the history
     answer: str = ""  # without citation marks, for people
     cited: dict[int, None] = field(default_factory=dict)  # passage numbers, in the order of their first mention
@@ -127,17 +79,20 @@ class Turn:
     recalled: _Recalled | None = None
     committing: bool = False  # from when the whole answer is on its way into the history
     heard_s: float = 0.0  # of the question's audio
-    spoken_s: float = 0.0  # of the answer's
-    muted: bool = False  # nobody listens any more: the rest is written and committed, but not spoken
+    speaking: Speaking = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.speaking = Speaking(
+            self.question, self.parts.stages, self.trace, self.say, self.mark, self.degraded
+        )
 
     async def answer_question(self) -> None:
         """The whole way of one question."""
         question, recalled = self.asked, self.recalled = await self.hear_and_recall()
         await self.say(events.Transcript(question))
-        clauses: ClauseQueue = asyncio.Queue(CLAUSES_WAITING)
         async with asyncio.TaskGroup() as group:
-            group.create_task(self.write(question, recalled, clauses, group))
-            group.create_task(self.voice_in_order(clauses))
+            group.create_task(self.write(question, recalled, group))
+            group.create_task(self.speaking.send())
         await self.finish(question, recalled)
 
     # -- hear, recall ---------------------------------------------------------------------------------------------
@@ -232,13 +187,7 @@ class Turn:
 
     # -- write ----------------------------------------------------------------------------------------------------
 
-    async def write(
-        self,
-        question: str,
-        recalled: _Recalled,
-        clauses: ClauseQueue,
-        group: asyncio.TaskGroup,
-    ) -> None:
+    async def write(self, question: str, recalled: _Recalled, group: asyncio.TaskGroup) -> None:
         """Streams the answer's text, and hands each clause to a voice as soon as it is complete."""
         marks, splitter = CitationParser(), SentenceSplitter()
 
@@ -255,9 +204,7 @@ class Turn:
         async def speak(complete: list[str]) -> None:
             for clause in map(without_marks, complete):
                 self.mark("first_sentence_ms")
-                audio = ClauseAudio()
-                group.create_task(self.voice(clause, audio))
-                await clauses.put((clause, audio))
+                await self.speaking.add(clause, group)
 
         with self.trace.stage("llm"):
             async for text in self.read_answer(question, recalled):
@@ -266,7 +213,7 @@ class Turn:
                 await speak(splitter.feed(text))
         await show(marks.flush())
         await speak(splitter.flush())
-        await clauses.put(None)
+        await self.speaking.end()
 
     async def read_answer(self, question: str, recalled: _Recalled) -> AsyncIterator[str]:
         """The answer's text as it comes, marks and all, and what has to be said about a lecture not yet ready.
@@ -297,55 +244,6 @@ class Turn:
             raise StageUnavailable("llm", "The model gave an empty answer; ask again.", code="llm_empty")
         if transcript.status != "ready":
             yield _partial_note(transcript)
-
-    # -- voice ----------------------------------------------------------------------------------------------------
-
-    async def voice(self, clause: str, audio: ClauseAudio) -> None:
-        """Makes the clause's audio; none when nothing in it can be spoken, or the tts stage is down."""
-        try:
-            if self.question.audio_format is not None and (words := speakable(clause)):
-                async with self.voices:
-                    await self.speak(words, audio)
-        finally:
-            audio.end()
-
-    async def speak(self, words: str, audio: ClauseAudio) -> None:
-        """Words as audio, as far as the tts stage can make it."""
-        if self.muted or self.failed_voices >= VOICE_FAILURES:
-            return  # the stage is down: the listener must not wait for its time to run out again and again
-        question, started = self.question, time.monotonic()
-
-        def take(made: bytes) -> None:
-            self.mark("tts_first_audio_ms", since=started)
-            audio.add(made)
-
-        try:
-            with self.trace.stage("tts", characters=len(words)):
-                wanted = {"voice": question.voice, "audio_format": question.audio_format, "speed": question.speed}
-                if question.in_pieces:
-                    await self.parts.stages.speak_to(take, words, take_back=audio.take_back, **wanted)
-                else:
-                    take(await self.parts.stages.speak(words, **wanted))
-        except InvalidRequest as error:
-            # These words cannot be said, in letters that the voice does not know, say; the next ones can.
-            structlog.get_logger().info("clause not spoken", code=error.code, turn_id=question.turn_id)
-        except VivaError as error:
-            structlog.get_logger().warning("speech failed", code=error.code, turn_id=question.turn_id)
-            self.failed_voices += 1
-            if "tts:text_only" not in self.degraded:
-                self.degraded.append("tts:text_only")
-
-    async def voice_in_order(self, clauses: ClauseQueue) -> None:
-        """Sends the clauses' audio in the order in which they were written, whichever is ready first."""
-        seq = 0
-        while (item := await clauses.get()) is not None:
-            clause, audio = item
-            async for piece, last in audio.pieces(whole=not self.question.in_pieces):
-                self.mark("first_audio_ms")
-                self.spoken_s += audio_seconds(piece, self.question.audio_format)
-                data = base64.b64encode(piece).decode("ascii")
-                await self.say(events.Audio(seq, self.question.audio_format, data, clause if last else ""))
-                seq += 1
 
     # -- finish ---------------------------------------------------------------------------------------------------
 

@@ -13,8 +13,9 @@ from viva.errors import DeadlineExceeded, Overloaded, VivaError
 from viva.service.requests import current_request_id
 from viva_orchestrator.activity import Activity
 from viva_orchestrator.metrics import TurnMetrics
+from viva_orchestrator.question import Question
 from viva_orchestrator.settings import Settings
-from viva_orchestrator.turn import Question, Turn, TurnParts
+from viva_orchestrator.turn import Turn, TurnParts
 from viva_orchestrator.waiting_room import Wait, WaitingRoom
 
 # A turn whose client reads slowly waits here; one that nobody reads ends at its deadline.
@@ -160,7 +161,7 @@ def _refused(question: Question) -> Overloaded | None:
 
 def _note(wait: Wait, turn: Turn, event: events.Event) -> None:
     """Ends the wait with the first words that are said, or shown where nothing is to be said."""
-    if turn.question.audio_format is None or turn.failed_voices:
+    if turn.question.audio_format is None or turn.speaking.failures:
         begun = isinstance(event, events.AnswerDelta)
     else:
         begun = isinstance(event, events.Audio)

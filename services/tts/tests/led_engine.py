@@ -39,7 +39,7 @@ class LedEngine:
         """The sentence that begins with this word waits for the event."""
         return self._held.setdefault(word, asyncio.Event())
 
-    async def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
+    async def synthesize(self, text: str, voice: str, speed: float, due: float = 0.0) -> AsyncGenerator[Pcm]:
         """A tone, or the error that was set for the sentence."""
         word = text.split()[0].strip(".,!")
         self.asked.append((text, voice, speed))

@@ -28,7 +28,7 @@ def create_app(settings: TTSSettings) -> FastAPI:
     tracer = tracer_of("viva-tts", settings)
     metrics = ServiceMetrics(tracer)
     tts_metrics = TTSMetrics(metrics)
-    makers = Bridge(settings.workers or usable_cores(), tts_metrics.queue_wait)
+    makers = Bridge(settings.workers or usable_cores(), tts_metrics.queue_wait, tts_metrics.engine)
     name, why = choose(settings)
     engine = make_engine(name, settings, makers)
     app = service_app(

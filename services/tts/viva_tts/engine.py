@@ -66,10 +66,11 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Gives everything back."""
 
-    def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
+    def synthesize(self, text: str, voice: str, speed: float, due: float = 0.0) -> AsyncGenerator[Pcm]:
         """One speakable sentence as audio, all at one rate; nothing where the voice cannot say any of it.
 
-        `speed` is 0.25 to 4. Closing the generator stops the work behind it. Raises StageUnavailable or Overloaded.
+        `speed` is 0.25 to 4. `due` is when it is needed, for the bridge of an engine that works on this machine.
+        Closing the generator stops the work behind it. Raises StageUnavailable or Overloaded.
         """
 
 

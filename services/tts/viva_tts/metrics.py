@@ -23,6 +23,9 @@ class TTSMetrics:
             "Time that a piece of speech waited for a free thread or process",
             buckets=_QUEUE_BUCKETS,
         )
+        self.engine = metrics.histogram(
+            "viva_tts_engine_seconds", "Time for which a piece of speech had a thread or process"
+        )
         self.audio = metrics.counter("viva_tts_audio_seconds_total", "Seconds of speech sent", ("engine",))
         self.cache = metrics.counter("viva_tts_cache_total", "Sentences by where they came from", ("result",))
         self.cache_bytes = metrics.gauge(

@@ -12,6 +12,9 @@ from viva.service.body import limited
 
 # 4,096 characters, each written as two \u escapes, and room for what clients add.
 _MAX_BYTES = 128 * 1024
+NEEDED_IN = "X-Viva-Needed-In-Ms"
+# What is further ahead is not needed any later.
+_LONGEST_AHEAD_S = 600.0
 _SPEED = "How fast, 0.25 to 4.0"
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -64,7 +67,24 @@ async def read(request: Request, model: type[Model]) -> Model:
         raise RequestValidationError(error.errors(include_url=False, include_context=False)) from None
 
 
+def needed_in_s(request: Request) -> float:
+    """Seconds for which the listener has something else to hear; 0 when nobody says it. Raises InvalidRequest."""
+    said = request.headers.get(NEEDED_IN, "0")
+    if not said.isascii() or not said.isdigit():
+        raise InvalidRequest(f"{NEEDED_IN} is a whole number of milliseconds.", param=NEEDED_IN)
+    return min(int(said) / 1000, _LONGEST_AHEAD_S)
+
+
 def documented(model: type[BaseModel]) -> dict:
-    """The schema of a body that we read ourselves, for the OpenAPI document."""
+    """What we read ourselves, for the OpenAPI document: the body's schema, and the header."""
     schema = {"schema": model.model_json_schema()}
-    return {"requestBody": {"required": True, "content": {"application/json": schema}}}
+    header = {
+        "name": NEEDED_IN,
+        "in": "header",
+        "required": False,
+        "schema": {"type": "integer", "minimum": 0},
+        "description": "Milliseconds for which the listener has something else to hear: whoever waits for a voice is "
+        "served in the order in which the audio is needed",
+    }
+    body = {"required": True, "content": {"application/json": schema}}
+    return {"requestBody": body, "parameters": [header]}

@@ -19,13 +19,16 @@ MAX_CHARACTERS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request asks for. `speed` is 0.25 to 4; `voice` is one of the engine's."""
+    """What a request asks for. `speed` is 0.25 to 4; `voice` is one of the engine's; `needed_in_s` is how long the
+    listener has something else to hear, in seconds from now.
+    """
 
     text: str
     voice: str
     speed: float
     audio_format: str
     rate_hz: int
+    needed_in_s: float = 0.0
 
 
 class Speech:
@@ -47,7 +50,7 @@ class Speech:
         started = time.monotonic()
         began, outcome = False, "left"
         try:
-            async with aclosing(self._bytes()) as chunks:
+            async with aclosing(self._bytes(started + self.wanted.needed_in_s)) as chunks:
                 async for chunk in chunks:
                     if not began:
                         began = True
@@ -70,11 +73,11 @@ class Speech:
     def _engine(self) -> str:
         return self._voicing.engine.name
 
-    def _bytes(self) -> AsyncGenerator[bytes]:
-        spoken = self._voicing.spoken(self._sentences, self.wanted.voice, self.wanted.speed)
-        return encoded(
-            self._counted(ahead(spoken)), self.wanted.audio_format, self.wanted.rate_hz, self._encoders
-        )
+    def _bytes(self, due: float) -> AsyncGenerator[bytes]:
+        wanted = self.wanted
+        spoken = self._voicing.spoken(self._sentences, wanted.voice, wanted.speed, due)
+        counted = self._counted(ahead(spoken))
+        return encoded(counted, wanted.audio_format, wanted.rate_hz, self._encoders, due)
 
     async def _counted(self, pieces: AsyncGenerator[Pcm]) -> AsyncGenerator[Pcm]:
         async with aclosing(pieces):

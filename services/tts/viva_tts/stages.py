@@ -19,6 +19,7 @@ _END = object()
 _AHEAD = 2
 # Encoded at once: at first little, for an early first byte, then ever more, since each hop to a thread costs.
 _FIRST_BLOCK_S = 0.1
+_GROWTH = 4
 _LARGEST_BLOCK_S = 4.0
 
 
@@ -40,21 +41,26 @@ class Voicing:
         self._metrics = metrics
         self._timeout_s = sentence_timeout_s
 
-    async def spoken(self, sentences: Sequence[str], voice: str, speed: float) -> AsyncGenerator[Pcm]:
-        """The audio of the sentences, in order."""
+    async def spoken(
+        self, sentences: Sequence[str], voice: str, speed: float, due: float
+    ) -> AsyncGenerator[Pcm]:
+        """The audio of the sentences, in order; the first is needed at `due`, each other when those before it end."""
         for sentence in sentences:
-            async with aclosing(self._sentence(Phrase(self.engine.name, voice, speed, sentence))) as pieces:
+            phrase = Phrase(self.engine.name, voice, speed, sentence)
+            async with aclosing(self._sentence(phrase, due)) as pieces:
                 async for piece in pieces:
+                    due += piece.duration_s
                     yield piece
 
-    async def _sentence(self, phrase: Phrase) -> AsyncGenerator[Pcm]:
+    async def _sentence(self, phrase: Phrase, due: float) -> AsyncGenerator[Pcm]:
         kept = self.cache.get(phrase)
         self._metrics.cache.labels("hit" if kept else "miss").inc()
         if kept:
             yield kept
             return
         made: list[Pcm] = []
-        async with aclosing(self.engine.synthesize(phrase.text, phrase.voice, phrase.speed)) as pieces:
+        made_anew = self.engine.synthesize(phrase.text, phrase.voice, phrase.speed, due)
+        async with aclosing(made_anew) as pieces:
             while (piece := await self._within_time(pieces)) is not None:
                 made.append(piece)
                 yield piece
@@ -96,27 +102,34 @@ async def ahead(source: AsyncGenerator[Item], count: int = _AHEAD) -> AsyncGener
 
 
 async def encoded(
-    source: AsyncGenerator[Pcm], audio_format: str, rate_hz: int, bridge: Bridge
+    source: AsyncGenerator[Pcm], audio_format: str, rate_hz: int, bridge: Bridge, due: float
 ) -> AsyncGenerator[bytes]:
     """The audio as one file of `audio_format` at `rate_hz`; never an empty chunk, and nothing at all without audio."""
     encoder: Encoder | None = None
     async with aclosing(source):
         async for piece in source:
-            first = encoder is None
-            if encoder is None:
-                encoder = await bridge.run(Encoder, audio_format, piece.rate_hz, rate_hz)
-            for block in _blocks(piece, first):
-                if chunk := await bridge.run(encoder.feed, block):
+            for block in _blocks(piece, first=encoder is None):
+                if encoder is None:
+                    encoder, chunk = await bridge.run(_begin, audio_format, piece.rate_hz, rate_hz, block, due=due)
+                else:
+                    chunk = await bridge.run(encoder.feed, block, due=due)
+                due += len(block) / 2 / piece.rate_hz
+                if chunk:
                     yield chunk
-    if encoder is not None and (rest := await bridge.run(encoder.flush)):
+    if encoder is not None and (rest := await bridge.run(encoder.flush, due=due)):
         yield rest
 
 
-def _blocks(piece: Pcm, first: bool) -> Iterator[bytes]:
-    """The piece cut for the encoder, each block twice as long as the one before."""
-    block_s = _FIRST_BLOCK_S if first else _FIRST_BLOCK_S * 4
+def _begin(audio_format: str, piece_rate_hz: int, rate_hz: int, block: bytes) -> tuple[Encoder, bytes]:
+    encoder = Encoder(audio_format, piece_rate_hz, rate_hz)
+    return encoder, encoder.feed(block)
+
+
+def _blocks(piece: Pcm, *, first: bool) -> Iterator[bytes]:
+    """The piece cut for the encoder, each block longer than the one before."""
+    block_s = _FIRST_BLOCK_S if first else _FIRST_BLOCK_S * _GROWTH
     start = 0
     while start < len(piece.data):
         end = start + round(piece.rate_hz * block_s) * 2
         yield piece.data[start:end]
-        start, block_s = end, min(2 * block_s, _LARGEST_BLOCK_S)
+        start, block_s = end, min(_GROWTH * block_s, _LARGEST_BLOCK_S)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from viva_orchestrator.turn import Question
+from viva_orchestrator.question import Question
 
 from .conftest import PATIENCE_S
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from websockets.frames import Frame, Opcode
 
-from viva_orchestrator.turn import Question
+from viva_orchestrator.question import Question
 
 from .conftest import PATIENCE_S
 

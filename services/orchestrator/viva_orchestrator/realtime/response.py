@@ -10,11 +10,12 @@ import structlog
 
 from viva import events
 from viva.errors import VivaError
+from viva_orchestrator.question import Question
 from viva_orchestrator.realtime.history import History
 from viva_orchestrator.realtime.outgoing import Outgoing
 from viva_orchestrator.realtime.reply import NOTHING, Reply
 from viva_orchestrator.remembering import Written, remember, written
-from viva_orchestrator.turn import Question, Turn
+from viva_orchestrator.turn import Turn
 from viva_orchestrator.turns import Turns
 
 
@@ -50,7 +51,7 @@ class Response:
     def mute(self) -> None:
         """The rest of the answer is written and committed, but not spoken: its client is gone for now."""
         if self._turn is not None:
-            self._turn.muted = True
+            self._turn.speaking.muted = True
 
     async def wait(self, seconds: float) -> bool:
         """Waits for the end; whether it came in time."""

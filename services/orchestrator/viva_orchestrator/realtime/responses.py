@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from viva.errors import Conflict, InvalidRequest, TooLarge
+from viva_orchestrator.question import Question
 from viva_orchestrator.realtime.client_events import client_item
 from viva_orchestrator.realtime.configuration import Configuration
 from viva_orchestrator.realtime.conversation import Conversation
@@ -22,7 +23,6 @@ from viva_orchestrator.realtime.reply import Reply, Wanted
 from viva_orchestrator.realtime.response import Response
 from viva_orchestrator.realtime.transcribing import Transcribing
 from viva_orchestrator.sessions import Session
-from viva_orchestrator.turn import Question
 
 # Responses that one client may have beside the conversation's own.
 ALONE_AT_ONCE = 4

@@ -16,8 +16,8 @@ from viva.errors import InvalidRequest, TooLarge, UnsupportedMedia
 from viva.service.body import limited
 from viva.service.disconnect import CLIENT_LEFT, ClientLeft, ClosingResponse, unless_client_leaves
 from viva_orchestrator.idempotency import run_once
+from viva_orchestrator.question import Question
 from viva_orchestrator.settings import Settings
-from viva_orchestrator.turn import Question
 from viva_orchestrator.turns import Turns
 
 router = APIRouter(tags=["turns"])

@@ -38,7 +38,7 @@ class FakeEngine:
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    async def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
+    async def synthesize(self, text: str, voice: str, speed: float, due: float = 0.0) -> AsyncGenerator[Pcm]:
         """Blocks of a tenth of a second, the first after the set latency, the others at the set pace; 0: one piece."""
         await asyncio.sleep(self._first_byte_s)
         blocks = max(1, round(len(text) / _CHARACTERS_PER_S / speed / _BLOCK_S))

@@ -80,7 +80,7 @@ class FliteEngine:
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    async def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
+    async def synthesize(self, text: str, voice: str, speed: float, due: float = 0.0) -> AsyncGenerator[Pcm]:
         """The whole sentence at once."""
         words = readable(text)
         if not any(map(str.isalnum, words)):
@@ -90,7 +90,7 @@ class FliteEngine:
         with tempfile.TemporaryFile() as text_file, tempfile.TemporaryFile() as sound_file:
             text_file.write(words.encode("ascii"))
             text_file.flush()
-            status = await self._speak(voice, speed, text_file, sound_file)
+            status = await self._speak(voice, speed, text_file, sound_file, due)
             pcm = _samples(sound_file)
         if status != 0 or pcm is None:
             structlog.get_logger().warning("flite failed", exit_status=status, voice=voice)
@@ -99,11 +99,13 @@ class FliteEngine:
             )
         yield pcm
 
-    async def _speak(self, voice: str, speed: float, text_file: IO[bytes], sound_file: IO[bytes]) -> int:
+    async def _speak(
+        self, voice: str, speed: float, text_file: IO[bytes], sound_file: IO[bytes], due: float
+    ) -> int:
         stretch = f"duration_stretch={1 / speed:.4f}"
         sound = f"/dev/fd/{sound_file.fileno()}"
         arguments = [self._path, "-voice", voice, "--setf", stretch, "-f", "/dev/stdin", "-o", sound]
-        return (await self._bridge.program(arguments, text_file, [sound_file.fileno()])).status
+        return (await self._bridge.program(arguments, text_file, [sound_file.fileno()], due)).status
 
 
 def readable(text: str) -> str:

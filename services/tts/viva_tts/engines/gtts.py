@@ -48,10 +48,10 @@ class GttsEngine:
         """Stops the decoder."""
         await self._decoder.close()
 
-    async def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
+    async def synthesize(self, text: str, voice: str, speed: float, due: float = 0.0) -> AsyncGenerator[Pcm]:
         """Google knows one pace, so that others are made from it."""
         tempo = Tempo(speed, RATE_HZ)
-        async with aclosing(self._bridge.iterate(self._mp3s(text, voice))) as parts:
+        async with aclosing(self._bridge.iterate(self._mp3s(text, voice), due)) as parts:
             async for mp3 in parts:
                 async with aclosing(self._decoded(mp3)) as blocks:
                     async for block in blocks:

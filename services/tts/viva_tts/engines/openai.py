@@ -54,7 +54,7 @@ class OpenAIEngine:
         if self._session is not None:
             await self._session.close()
 
-    async def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
+    async def synthesize(self, text: str, voice: str, speed: float, due: float = 0.0) -> AsyncGenerator[Pcm]:
         """The server's audio, chunk by chunk."""
         body = {
             "model": self.model,

@@ -47,12 +47,12 @@ class PiperEngine:
         """Lets the models go."""
         self._speakers.clear()
 
-    async def synthesize(self, text: str, voice: str, speed: float) -> AsyncGenerator[Pcm]:
+    async def synthesize(self, text: str, voice: str, speed: float, due: float = 0.0) -> AsyncGenerator[Pcm]:
         """Piper cuts the text itself where a sentence ends, and each of its pieces comes when it is made."""
         model, speaker = self._speakers[voice]
         # Double square brackets are Piper's way to write phonemes, which is not for strangers.
         words = text.replace("[[", "[").replace("]]", "]")
-        pieces = self._bridge.iterate(_speak(model, words, speaker, speed))
+        pieces = self._bridge.iterate(_speak(model, words, speaker, speed), due)
         try:
             async with aclosing(pieces):
                 async for piece in pieces:

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from viva.audio import CONTENT_TYPES
-from viva_tts.request_body import SpeechRequest, documented, read
+from viva_tts.request_body import SpeechRequest, documented, needed_in_s, read
 from viva_tts.response import respond
 from viva_tts.service import TTSService
 from viva_tts.speech import Wanted
@@ -41,6 +41,7 @@ async def create_speech(request: Request) -> Response:
     service.admission.require_room()
     asked = await read(request, SpeechRequest)
     voice = service.voices.resolve(asked.voice)
-    wanted = Wanted(asked.input, voice, asked.speed, asked.response_format, RATE_HZ)
+    ahead_s = needed_in_s(request)
+    wanted = Wanted(asked.input, voice, asked.speed, asked.response_format, RATE_HZ, ahead_s)
     headers = {"x-sample-rate": str(RATE_HZ), "x-channels": "1"} if asked.response_format == "pcm" else {}
     return await respond(request, service, wanted, headers, sse=asked.stream_format == "sse")

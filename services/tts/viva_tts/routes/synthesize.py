@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from viva_tts.request_body import SynthesizeRequest, documented, read
+from viva_tts.request_body import SynthesizeRequest, documented, needed_in_s, read
 from viva_tts.response import respond
 from viva_tts.routes.speech import ERRORS
 from viva_tts.service import TTSService
@@ -33,7 +33,8 @@ async def synthesize(request: Request) -> Response:
     service.admission.require_room()
     asked = await read(request, SynthesizeRequest)
     rate_hz = PCM_RATE_HZ if asked.format == "pcm" else OPUS_RATE_HZ
-    wanted = Wanted(asked.text, service.voices.resolve(asked.voice), asked.speed, asked.format, rate_hz)
+    voice, ahead_s = service.voices.resolve(asked.voice), needed_in_s(request)
+    wanted = Wanted(asked.text, voice, asked.speed, asked.format, rate_hz, ahead_s)
     headers = {"x-sample-rate": str(rate_hz), "x-channels": "1"}
     if asked.format == "pcm":
         headers["x-sample-format"] = "s16le"
