@@ -5,7 +5,6 @@ The callers share the machine with everything else; their CPU is in the simulati
 
 import asyncio
 import json
-import multiprocessing
 import random
 import statistics
 import sys
@@ -21,7 +20,7 @@ import orjson
 import psutil
 
 from benchmarks.asking import running_stack, spoken, upload
-from benchmarks.machine import Machine, this_machine
+from benchmarks.machine import Machine
 from benchmarks.machinery import cpu_s
 from benchmarks.plan_scenarios import Scenario
 from benchmarks.question_set import load_all
@@ -35,6 +34,7 @@ from viva.stack.stack import Stack
 
 LECTURE = Path(__file__).parents[1] / "samples" / "lecture.txt"
 DRAWN_ANEW = 20
+BESIDE = 3
 
 
 @dataclass(slots=True)
@@ -180,24 +180,22 @@ def sums(stack: Stack, name: str) -> dict[str, float]:
     return found
 
 
-def both_busy(seconds: float = 1.0) -> float:
-    """How fast a core is while the others are busy too, as a share of its speed alone."""
-    cores = this_machine().cores
-    with multiprocessing.Pool(cores) as pool:
-        pool.map(spin, [0.1] * cores)
-        alone = statistics.mean(pool.apply(spin, (seconds / 2,)) for _ in range(2))
-        together = pool.map(spin, [seconds] * cores, chunksize=1)
-    return min(1.0, statistics.mean(together) / alone)
+def both_busy(stack: Stack, url: str, questions: list[bytes], lecture: str, report: Path) -> float:
+    """How fast a core is while the others are busy too, as a share of its speed alone.
 
+    Three callers at once keep every core busy; what a turn takes more of CPU than alone is caches and changes of task.
+    """
+    alone_s = sum(stage.cpu_ms for stage in read_report(report).stages.values()) / 1000
 
-def spin(seconds: float) -> float:
-    """Rounds of small work a second, on more memory than a core's first cache holds."""
-    table, rounds, began = [random.random() for _ in range(20_000)], 0, time.perf_counter()
-    while time.perf_counter() - began < seconds:
-        sorted(table)
-        json.loads(json.dumps({str(number): number for number in range(1000)}))
-        rounds += 1
-    return rounds / (time.perf_counter() - began)
+    async def beside() -> list[list[Asked]]:
+        each = max(8, 2 * len(questions) // BESIDE)
+        return await asyncio.gather(*(ask_alone(url, questions, lecture, each) for _ in range(BESIDE)))
+
+    before = cpu_s(stack)
+    count = sum(map(len, asyncio.run(beside())))
+    used = cpu_s(stack)
+    spent = sum(used[name] - before[name] for name in used if name != "callers") / count
+    return min(1.0, alone_s / spent)
 
 
 def poisson(per_s: float, seconds: float, seed: int) -> list[float]:
@@ -284,7 +282,6 @@ class Measured:
 @contextmanager
 def measured(scenario: Scenario, folder: Path, machine: Machine) -> Iterator[Measured]:
     """The scenario's stack, after its single questions; the report is in `folder`."""
-    layout = Layout({}, machine_cores=machine.cores, both_busy=both_busy(), made_anew=scenario.made_anew)
     with running_stack(scenario.environ) as (stack, url, place):
         render(LECTURE.read_text(), place / "lecture.wav")
         lecture = upload(url, place / "lecture.wav")
@@ -293,4 +290,6 @@ def measured(scenario: Scenario, folder: Path, machine: Machine) -> Iterator[Mea
         ]
         questions = [spoken(question.ask, place) for question in asked]
         report = measured_alone(stack, url, questions, lecture, scenario, folder, machine)
+        busy = both_busy(stack, url, questions, lecture, report)
+        layout = Layout({}, machine_cores=machine.cores, both_busy=busy, made_anew=scenario.made_anew)
         yield Measured(stack, url, lecture, questions, layout, report)

@@ -89,12 +89,6 @@ def test_two_share_one_core_and_not_two():
         assert ended == pytest.approx([expected, expected])
 
 
-def test_a_core_is_slower_beside_busy_ones():
-    """With `both_busy` 0.8 a core alone has its whole speed, and each of two busy ones four fifths of it."""
-    rate = cores(2, both_busy=0.8)
-    assert (rate(1), rate(2), rate(4)) == pytest.approx((1.0, 0.8, 0.4))
-
-
 def test_a_pause_stops_everybody():
     """What is paused for three seconds ends three seconds later, and pauses may overlap."""
     clock, ended = Clock(), []

@@ -1,8 +1,10 @@
 """The cores of one machine that several services share, as Linux has them shared.
 
 A process that wakes up runs on an idle core; where none is, it stays where it ran last, whatever waits there. A process
-that is made goes where the fewest are. Those on one core get equal parts of it. A core that runs out of work takes one
-who waits elsewhere. So processes made for each piece of work, as voices can be, fare better than those that live on.
+that is made goes where the fewest are. Those on one core get equal parts of it. What waits at one core is not moved to
+another that becomes idle: Linux does that only for idle times that are longer than what it costs, which they hardly are
+where a turn is a hundred short pieces of work. So processes made for each piece of work, as voices can be, fare better
+than those that live on.
 """
 
 import random
@@ -28,25 +30,15 @@ class Machine:
     def run(self, seconds: float, core: Shared, resume: Resume) -> None:
         """Has a core do so much work."""
         self.work_done += seconds
-
-        def ended() -> None:
-            self._even_out()
-            resume()
-
         # A busy neighbour slows a core down; what that costs is laid on the work when it begins.
         others = sum(bool(other.active) for other in self._cores if other is not core)
         slowed = 1.0 - (1.0 - self._both_busy) * others / max(1, len(self._cores) - 1)
-        core.work(seconds / slowed)(ended)
+        core.work(seconds / slowed)(resume)
 
     def least_busy(self) -> Shared:
         """The core with the fewest at work; one of them by chance."""
         fewest = min(core.active for core in self._cores)
         return self._draw.choice([core for core in self._cores if core.active == fewest])
-
-    def _even_out(self) -> None:
-        idle, busiest = (chosen(self._cores, key=lambda core: core.active) for chosen in (min, max))
-        if not idle.active and busiest.active > 1:
-            busiest.hand_over(idle)
 
 
 class Processes:

@@ -57,17 +57,6 @@ class Shared:
         self._paused -= 1
         self._set_timer()
 
-    def hand_over(self, other: "Shared") -> None:
-        """Lets another one go on with the work that came last."""
-        self._advance()
-        latest = max(range(len(self._ends)), key=lambda at: self._ends[at][1])
-        end, _, resume = self._ends.pop(latest)
-        heapq.heapify(self._ends)
-        self._set_timer()
-        left = max(0.0, end - self._done)
-        self.work_done -= left
-        other.work(left)(resume)
-
     def _rate(self) -> float:
         n = len(self._ends)
         if n not in self._rates:
@@ -101,17 +90,6 @@ class Shared:
             resume()
 
 
-def cores(count: float, *, both_busy: float = 1.0) -> Callable[[int], float]:
-    """Seconds of CPU that each of n processes gets in a second on so many cores.
-
-    `both_busy` is a core's speed while every other is busy, as a share of its speed alone: cores share caches and
-    memory, and many are threads of one core.
-    """
-
-    def rate(n: int) -> float:
-        busy = min(n, count)
-        idle = max(0.0, count - 1)
-        slowed = 1.0 - (1.0 - both_busy) * ((busy - 1) / idle if idle and busy > 1 else 0.0)
-        return slowed * min(1.0, count / n)
-
-    return rate
+def cores(count: float) -> Callable[[int], float]:
+    """Seconds of CPU that each of n processes gets in a second on so many cores."""
+    return lambda n: min(1.0, count / n)

@@ -23,6 +23,7 @@ from viva_orchestrator.lectures import LectureSettings
 from .recogniser_server import RecogniserServer
 from .replica import Replica, ReplicaProcess, run_replica
 from .running_app import app, client, servers  # noqa: F401 - fixtures
+from .running_turns import parts, system, turns  # noqa: F401 - fixtures
 from .s3_server import empty_bucket
 
 RATE_HZ = 16_000

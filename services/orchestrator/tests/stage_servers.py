@@ -32,6 +32,7 @@ class StageServers:
     cache_keys: list[str] = field(default_factory=list)
     read_ahead: list[list[dict]] = field(default_factory=list)
     spoken: list[str] = field(default_factory=list)
+    needed_in_ms: dict[str, int] = field(default_factory=dict)  # what tts was told of each of them
     ms_per_letter: int = 0  # how long tts speaks for a letter, white space left out, in s16le at 24 kHz; 0: no sound
     request_ids: set[str] = field(default_factory=set)
     heard: asyncio.Queue[dict] = field(default_factory=asyncio.Queue)  # what asr says to who streams audio to it
@@ -117,6 +118,7 @@ class StageServers:
         if "unspeakable" in text:
             return web.json_response({"error": {"code": "text_unspeakable", "message": "No."}}, status=400)
         self.spoken.append(text)
+        self.needed_in_ms[text] = int(request.headers.get("X-Viva-Needed-In-Ms", "0"))
         if self.mute.is_set():
             self.speaking.set()
             try:

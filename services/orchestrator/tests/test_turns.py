@@ -3,104 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
-import wave
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 
 import pytest
 
 from viva import events
-from viva.audio import Decoder
 from viva.errors import Conflict, InvalidRequest, NotFound, Overloaded, StageUnavailable
-from viva.passages import Segment
-from viva.service.metrics import ServiceMetrics
-from viva.service.upstream import client_session
-from viva_orchestrator.context.planner import Planner
 from viva_orchestrator.lectures.model import Transcript
-from viva_orchestrator.metrics import SpeechMetrics, TurnMetrics
-from viva_orchestrator.objects import ObjectStore
 from viva_orchestrator.question import Question
-from viva_orchestrator.sessions import Sessions
-from viva_orchestrator.settings import Settings
-from viva_orchestrator.stages import Stages
-from viva_orchestrator.turn import TurnParts
-from viva_orchestrator.turns import Turns
 
-from .stage_servers import StageServers
-
-SEGMENTS = (
-    Segment(0.0, 6.0, "the first integrated circuit was made by jack kill be"),
-    Segment(6.5, 12.0, "he showed it to his bosses in september nineteen fifty eight"),
-)
-
-
-class OneLecture:
-    """The part of Lectures that a turn uses, with one transcript."""
-
-    def __init__(self) -> None:
-        self.known = Transcript("lec_1", "Circuits", "ready", 12.0, 12.0, SEGMENTS)
-
-    async def transcript(self, lecture_id: str) -> Transcript:
-        if lecture_id != self.known.lecture_id:
-            raise NotFound("There is no such lecture.")
-        return self.known
-
-
-@asynccontextmanager
-async def turns_on(servers: StageServers, redis_client, tmp_path, **changes):
-    urls = {f"{stage}_url": servers.url for stage in ("asr", "llm", "tts")}
-    settings = Settings(**(urls | changes))
-    metrics = ServiceMetrics()
-    sessions = Sessions(redis_client, ObjectStore.open(str(tmp_path)), expiry_s=60)
-    async with client_session() as session, Decoder() as decoder:
-        stages = Stages(settings, session)
-        planner = Planner(settings, stages.llm, ObjectStore.open(str(tmp_path)))
-        parts = TurnParts(settings, stages, sessions, OneLecture(), decoder, planner)
-        yield Turns(settings, parts, TurnMetrics(metrics, SpeechMetrics(metrics))), parts, metrics
-        await planner.close()
-
-
-@pytest.fixture
-async def system(servers, redis_client, tmp_path):
-    async with turns_on(servers, redis_client, tmp_path) as system:
-        yield system
-
-
-@pytest.fixture
-def turns(system):
-    return system[0]
-
-
-@pytest.fixture
-def parts(system):
-    return system[1]
-
-
-async def ask(turns: Turns, **question) -> list[events.Event]:
-    question = {"text": "Who made it?", "lecture_id": "lec_1"} | question
-    async with aclosing(turns.run(Question(**question), transport="test")) as turn:
-        return [event async for event in turn]
-
-
-async def until(turn: AsyncIterator[events.Event], kind: type) -> events.Event:
-    """The turn's next event of that type."""
-    return await anext(event async for event in turn if isinstance(event, kind))
-
-
-def of_type(found: list[events.Event], kind: type) -> list:
-    return [event for event in found if isinstance(event, kind)]
-
-
-def spoken_question(seconds: float = 1.0) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as out:
-        out.setnchannels(1)
-        out.setsampwidth(2)
-        out.setframerate(16000)
-        out.writeframes(b"\x01\x00" * int(16000 * seconds))
-    return file.getvalue()
+from .running_turns import SEGMENTS, ask, of_type, spoken_question, turns_on
 
 
 async def test_a_question_is_transcribed_answered_and_spoken(turns, servers):
@@ -213,80 +125,6 @@ async def test_one_failure_of_a_replica_is_not_noticed(turns, servers, stage):
         "It was Jack Kilby.",
         "He showed it in 1958.",
     ]
-
-
-async def test_a_clause_is_heard_while_it_is_being_spoken(turns, servers):
-    """In pieces the first audio does not wait for the clause's end; the words come with its last piece."""
-    servers.deltas, servers.ms_per_letter = ["It was Jack Kilby."], 100
-    servers.speech_rest.clear()
-    question = Question(text="Who?", lecture_id="lec_1", audio_format="pcm", in_pieces=True)
-    async with aclosing(turns.run(question, transport="test")) as turn:
-        found = [await until(turn, events.Audio)]
-        assert not servers.speech_rest.is_set()
-        servers.speech_rest.set()
-        found += [event async for event in turn if isinstance(event, events.Audio)]
-    assert [clip.seq for clip in found] == list(range(len(found)))
-    assert [clip.text for clip in found] == [*[""] * (len(found) - 1), "It was Jack Kilby."]
-    letters = len("ItwasJackKilby.")
-    assert sum(len(base64.b64decode(clip.data)) for clip in found) == 48 * 100 * letters
-
-
-@pytest.mark.parametrize(("in_pieces", "ms_per_letter"), [(True, 10), (False, 100)])
-async def test_a_voice_that_breaks_off_unheard_begins_anew(turns, servers, in_pieces, ms_per_letter):
-    """Where nothing was sent yet the second try gives the whole clause, and nothing twice."""
-    servers.deltas, servers.ms_per_letter, servers.breaks_off = ["It was Jack Kilby."], ms_per_letter, 1
-    found = await ask(turns, audio_format="pcm", in_pieces=in_pieces)
-    letters = len("ItwasJackKilby.")
-    length = sum(len(base64.b64decode(clip.data)) for clip in of_type(found, events.Audio))
-    assert length == 48 * ms_per_letter * letters
-    assert servers.spoken == ["It was Jack Kilby."] * 2
-    assert found[-1].degraded is None
-
-
-async def test_a_voice_that_breaks_off_while_it_is_heard_ends_the_clause(turns, servers):
-    """A second try would not say the rest just so. The answer says that it is not all spoken; the next clause is."""
-    servers.deltas, servers.ms_per_letter = ["It was Jack Kilby. ", "He showed it in 1958."], 100
-    servers.breaks_off, servers.cut_after = 1, asyncio.Event()
-    question = Question(text="Who?", lecture_id="lec_1", audio_format="pcm", in_pieces=True)
-    found = []
-    async with aclosing(turns.run(question, transport="test")) as turn:
-        async for event in turn:
-            found.append(event)
-            if isinstance(event, events.Audio):
-                servers.cut_after.set()
-    assert servers.spoken == ["It was Jack Kilby.", "He showed it in 1958."]
-    clips = of_type(found, events.Audio)
-    assert [clip.text for clip in clips if clip.text] == ["It was Jack Kilby.", "He showed it in 1958."]
-    first = next(at for at, clip in enumerate(clips) if clip.text) + 1
-    letters = len("ItwasJackKilby.")
-    assert sum(len(base64.b64decode(clip.data)) for clip in clips[:first]) == 48 * 100 * letters // 2
-    assert found[-1].degraded == "tts:text_only"
-
-
-async def test_tts_down_leaves_the_text(turns, servers):
-    """The answer comes without audio and says so."""
-    servers.status["tts"] = 503
-    found = await ask(turns)
-    assert found[-1].degraded == "tts:text_only"
-    assert of_type(found, events.Audio) == []
-    assert found[-1].answer == "It was Jack Kilby. He showed it in 1958."
-
-
-async def test_a_clause_that_cannot_be_said_silences_no_other(turns, servers):
-    """The rest is spoken, and nothing is called degraded: the voice works."""
-    servers.deltas = ["This is an unspeakable thing to say. ", "But this one can be heard by everyone."]
-    found = await ask(turns)
-    assert [clip.text for clip in of_type(found, events.Audio)] == ["But this one can be heard by everyone."]
-    assert found[-1].degraded is None
-
-
-async def test_speech_resumes_after_an_outage(turns, servers):
-    """A clause that was lost is said to be; the next ones are heard."""
-    servers.deltas, servers.pace_s = ["This clause will be lost. ", "This one is heard again."], 0.3
-    servers.fail_times["tts"] = 2  # the try and its second try
-    found = await ask(turns)
-    assert [clip.text for clip in of_type(found, events.Audio)] == ["This one is heard again."]
-    assert found[-1].degraded == "tts:text_only"
 
 
 async def test_a_stand_in_model_is_named(turns, servers):
@@ -493,12 +331,3 @@ async def test_an_unexpected_failure_tells_no_secrets(turns, servers):
     found = await ask(turns)
     assert found[-1].code == "internal_error"
     assert "hunter2" not in found[-1].message
-
-
-@pytest.mark.parametrize("audio_format", [None])
-async def test_speech_can_be_left_out(turns, servers, audio_format):
-    """With audio_format none the tts stage is not asked."""
-    found = await ask(turns, audio_format=audio_format)
-    assert of_type(found, events.Audio) == []
-    assert servers.spoken == []
-    assert found[-1].degraded is None

@@ -20,6 +20,7 @@ class LedEngine:
     def __init__(self) -> None:
         self.voices = [Voice("led", gender="female"), Voice("lad", gender="male")]
         self.default_voice = "led"
+        self.due: dict[str, float] = {}
         self.asked: list[tuple[str, str, float]] = []
         self.ended: list[str] = []
         self.began: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
@@ -43,6 +44,7 @@ class LedEngine:
         """A tone, or the error that was set for the sentence."""
         word = text.split()[0].strip(".,!")
         self.asked.append((text, voice, speed))
+        self.due[word] = due
         self.began[word].set()
         try:
             if word in self._held:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import time
 from contextlib import aclosing
 
 import pytest
@@ -39,6 +40,49 @@ async def test_no_more_than_its_workers_run_at_once(bridge):
     go.set()
     await asyncio.gather(*running)
     assert begun.acquire(blocking=False)
+
+
+async def test_whose_audio_is_needed_first_is_next(bridge):
+    """Functions and programs wait in one line, which is in the order of their due times."""
+    go, order = threading.Event(), []
+    busy = [asyncio.create_task(bridge.run(go.wait, 30)) for _ in range(2)]
+    await asyncio.sleep(0)
+
+    async def note(name, work):
+        await work
+        order.append(name)
+
+    program = bridge.program(["true"], due=2.0)
+    waiting = [
+        asyncio.create_task(note("late", bridge.run(int, due=3.0))),
+        asyncio.create_task(note("program", program)),
+        asyncio.create_task(note("first", bridge.run(int, due=1.0))),
+    ]
+    await asyncio.sleep(0)
+    blocker = threading.Event()
+    busy.append(asyncio.create_task(bridge.run(blocker.wait, 30, due=0.0)))  # leaves one place to the three
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.gather(*waiting)
+    blocker.set()
+    await asyncio.gather(*busy)
+    assert order == ["first", "program", "late"]
+
+
+async def test_nobody_waits_for_those_who_come_much_later(bridge, monkeypatch):
+    """What is needed in an hour is passed over for some seconds only."""
+    monkeypatch.setattr("viva_tts.bridge.MOST_AHEAD_S", 0.0)
+    go, order = threading.Event(), []
+    busy = [asyncio.create_task(bridge.run(go.wait, 30)) for _ in range(2)]
+    await asyncio.sleep(0)
+    hour = asyncio.create_task(bridge.run(order.append, "in an hour", due=time.monotonic() + 3600))
+    await asyncio.sleep(0)
+    later = asyncio.create_task(bridge.run(order.append, "later", due=time.monotonic() + 60))
+    await asyncio.sleep(0)
+    busy.append(asyncio.create_task(bridge.run(time.sleep, 0, due=0.0)))
+    go.set()
+    await asyncio.gather(hour, later, *busy)
+    assert order == ["in an hour", "later"]
 
 
 async def test_items_are_made_as_they_are_asked_for(bridge):

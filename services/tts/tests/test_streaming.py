@@ -1,6 +1,7 @@
 """The order of events: speech begins with the first sentence, breaks off visibly, and stops for who has left."""
 
 import asyncio
+import time
 
 import httpx
 import orjson
@@ -98,6 +99,28 @@ async def test_an_error_after_the_first_event_is_an_event(serve, led):
     assert events[-1]["type"] == "error"
     assert events[-1]["error"]["code"] == "tts_unavailable"
     assert "speech.audio.done" not in {event["type"] for event in events}
+
+
+async def test_every_sentence_is_due_when_those_before_it_end(serve, led):
+    """Counted from what the request's header says; without it the first is due at once."""
+    client, headers = await serve(), {"X-Viva-Needed-In-Ms": "3000"}
+    before = time.monotonic()
+    await client.post("/v1/audio/speech", json=asked_for(), headers=headers)
+    after = time.monotonic()
+    assert before + 3.0 <= led.due["First"] <= after + 3.0
+    assert led.due["Second"] - led.due["First"] == pytest.approx(led.piece_s)
+    assert led.due["Third"] - led.due["Second"] == pytest.approx(led.piece_s)
+    await client.post("/synthesize", json={"text": "Now."})
+    assert after <= led.due["Now"] <= time.monotonic()
+
+
+@pytest.mark.parametrize("needed", ["soon", "-1", "1.5", "9999999999", ""])
+async def test_a_time_that_is_none_is_refused(serve, needed):
+    """The header is whole milliseconds, and the refusal says so."""
+    client, headers = await serve(), {"X-Viva-Needed-In-Ms": needed}
+    response = await client.post("/v1/audio/speech", json=asked_for(), headers=headers)
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "X-Viva-Needed-In-Ms"
 
 
 @pytest.mark.parametrize("word", ["First", "Second"])

@@ -16,6 +16,8 @@ from viva_tts.places import Places
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 _END = object()
+# Nobody waits for those who come so much later, or a voice that reads a book aloud would be given up as one that hangs.
+MOST_AHEAD_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Finished:
 class Bridge:
     """Runs blocking functions in threads, and programs as child processes, `workers` at once; others wait.
 
-    Who waits is served in the order of `due`, the time on `time.monotonic`'s clock at which the audio is needed.
+    Who waits is served in the order of `due`, the time on `time.monotonic`'s clock at which the audio is needed, or
+    MOST_AHEAD_S from now where that is sooner.
     Waiting callers are bounded by the admission of requests. A cancelled caller that still waits costs nothing; one
     whose program runs has it killed; one whose function runs lets it come to its end in its thread. `waited` observes
     the seconds for which each waited, `held` those for which it had its place.
@@ -77,7 +80,7 @@ class Bridge:
     @asynccontextmanager
     async def _place(self, due: float) -> AsyncIterator[None]:
         asked = time.monotonic()
-        async with self._places.taken(due):
+        async with self._places.taken(min(due, asked + MOST_AHEAD_S)):
             began = time.monotonic()
             if self._waited is not None:
                 self._waited.observe(began - asked)

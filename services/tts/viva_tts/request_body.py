@@ -13,8 +13,7 @@ from viva.service.body import limited
 # 4,096 characters, each written as two \u escapes, and room for what clients add.
 _MAX_BYTES = 128 * 1024
 NEEDED_IN = "X-Viva-Needed-In-Ms"
-# What is further ahead is not needed any later.
-_LONGEST_AHEAD_S = 600.0
+_MOST_DIGITS = 9
 _SPEED = "How fast, 0.25 to 4.0"
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -70,9 +69,9 @@ async def read(request: Request, model: type[Model]) -> Model:
 def needed_in_s(request: Request) -> float:
     """Seconds for which the listener has something else to hear; 0 when nobody says it. Raises InvalidRequest."""
     said = request.headers.get(NEEDED_IN, "0")
-    if not said.isascii() or not said.isdigit():
+    if not said.isascii() or not said.isdigit() or len(said) > _MOST_DIGITS:
         raise InvalidRequest(f"{NEEDED_IN} is a whole number of milliseconds.", param=NEEDED_IN)
-    return min(int(said) / 1000, _LONGEST_AHEAD_S)
+    return int(said) / 1000
 
 
 def documented(model: type[BaseModel]) -> dict:
