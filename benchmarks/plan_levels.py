@@ -34,7 +34,6 @@ from viva.stack.stack import Stack
 
 LECTURE = Path(__file__).parents[1] / "samples" / "lecture.txt"
 DRAWN_ANEW = 20
-BESIDE = 3
 
 
 @dataclass(slots=True)
@@ -119,42 +118,55 @@ async def ask_alone(url: str, questions: list[bytes], lecture: str, count: int) 
     return rows
 
 
-def measured_alone(
-    stack: Stack,
-    url: str,
-    questions: list[bytes],
-    lecture: str,
-    scenario: Scenario,
-    folder: Path,
-    machine: Machine,
-) -> Path:
-    """The report of questions that meet nobody. `machine` is as it was before the stack was started."""
-    asyncio.run(ask_alone(url, questions, lecture, min(6, scenario.alone)))  # warm
-    before, used, began = held(stack), cpu_s(stack), time.monotonic()
-    rows = asyncio.run(ask_alone(url, questions, lecture, scenario.alone))
-    seconds, spent = time.monotonic() - began, cpu_s(stack)
-    held_ms = {name: (seconds - before[name]) * 1000 / len(rows) for name, seconds in held(stack).items()}
-    resources = {name: {"cpu_s_per_turn": (spent[name] - used[name]) / len(rows)} for name in spent}
-    # Redis works for nobody but the orchestrator.
-    resources["orchestrator"]["cpu_s_per_turn"] += resources["redis"]["cpu_s_per_turn"]
-    report = {
-        "viva_loadtest": 1,
-        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "seconds": round(seconds, 1),
-        "machine": asdict(machine),
-        "engines": scenario.engines,
-        "turns": turns(rows),
-        "generator": {"cpu_s_per_turn": resources.pop("callers")["cpu_s_per_turn"]},
-        "resources": resources,
-        "places": {
-            "asr": {"places": scenario.asr_places, "held_ms": held_ms["asr"]},
-            "tts": {"places": scenario.tts_places, "held_ms": held_ms["tts"]},
-        },
-        "answers": {"audio_bytes": statistics.mean(row.audio_bytes for row in rows)},
-    }
-    (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-    (folder / "turns.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
-    return folder / "report.json"
+@dataclass(slots=True)
+class Alone:
+    """Questions that meet nobody, and what they took of the services meanwhile; more may be added."""
+
+    rows: list[Asked] = field(default_factory=list)
+    seconds: float = 0.0
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    held_s: dict[str, float] = field(default_factory=dict)
+
+    def ask(self, stack: Stack, url: str, questions: list[bytes], lecture: str, count: int) -> None:
+        """So many more."""
+        asyncio.run(ask_alone(url, questions, lecture, min(6, count)))  # warm
+        before, used, began = held(stack), cpu_s(stack), time.monotonic()
+        self.rows += asyncio.run(ask_alone(url, questions, lecture, count))
+        self.seconds += time.monotonic() - began
+        _add(self.held_s, held(stack), before)
+        _add(self.cpu_s, cpu_s(stack), used)
+
+    def report(self, scenario: Scenario, folder: Path, machine: Machine) -> Path:
+        """Writes it as a load test does. `machine` is as it was before the stack was started."""
+        count = len(self.rows)
+        resources = {name: {"cpu_s_per_turn": seconds / count} for name, seconds in self.cpu_s.items()}
+        # Redis works for nobody but the orchestrator.
+        resources["orchestrator"]["cpu_s_per_turn"] += resources["redis"]["cpu_s_per_turn"]
+        held_ms = {name: seconds * 1000 / count for name, seconds in self.held_s.items()}
+        report = {
+            "viva_loadtest": 1,
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seconds": round(self.seconds, 1),
+            "machine": asdict(machine),
+            "engines": scenario.engines,
+            "turns": turns(self.rows),
+            "generator": {"cpu_s_per_turn": resources.pop("callers")["cpu_s_per_turn"]},
+            "resources": resources,
+            "places": {
+                "asr": {"places": scenario.asr_places, "held_ms": held_ms["asr"]},
+                "tts": {"places": scenario.tts_places, "held_ms": held_ms["tts"]},
+            },
+            "answers": {"audio_bytes": statistics.mean(row.audio_bytes for row in self.rows)},
+        }
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+        (folder / "turns.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in self.rows))
+        return folder / "report.json"
+
+
+def _add(sums: dict[str, float], now: dict[str, float], before: dict[str, float]) -> None:
+    for name, value in now.items():
+        sums[name] = sums.get(name, 0.0) + value - before[name]
 
 
 def turns(rows: list[Asked]) -> dict:
@@ -178,24 +190,6 @@ def sums(stack: Stack, name: str) -> dict[str, float]:
             if key.endswith("_sum"):
                 found[key] = found.get(key, 0.0) + float(line.rsplit(" ", 1)[1])
     return found
-
-
-def both_busy(stack: Stack, url: str, questions: list[bytes], lecture: str, report: Path) -> float:
-    """How fast a core is while the others are busy too, as a share of its speed alone.
-
-    Three callers at once keep every core busy; what a turn takes more of CPU than alone is caches and changes of task.
-    """
-    alone_s = sum(stage.cpu_ms for stage in read_report(report).stages.values()) / 1000
-
-    async def beside() -> list[list[Asked]]:
-        each = max(8, 2 * len(questions) // BESIDE)
-        return await asyncio.gather(*(ask_alone(url, questions, lecture, each) for _ in range(BESIDE)))
-
-    before = cpu_s(stack)
-    count = sum(map(len, asyncio.run(beside())))
-    used = cpu_s(stack)
-    spent = sum(used[name] - before[name] for name in used if name != "callers") / count
-    return min(1.0, alone_s / spent)
 
 
 def poisson(per_s: float, seconds: float, seed: int) -> list[float]:
@@ -252,31 +246,42 @@ class Measured:
     url: str
     lecture: str
     questions: list[bytes]
-    layout: Layout
-    report: Path
+    scenario: Scenario
+    machine: Machine
+    folder: Path
+
+    @property
+    def layout(self) -> Layout:
+        """Where it runs."""
+        return Layout({}, machine_cores=self.machine.cores, made_anew=self.scenario.made_anew)
 
     @property
     def figures(self) -> Figures:
         """What its report says."""
-        return read_report(self.report)
+        return read_report(self.folder / "report.json")
 
     @property
     def capacity(self) -> float:
         """Turns a second that it can carry, going by the report."""
         return capacity_per_s(self.figures, self.layout)
 
+    def ask_alone(self, alone: Alone) -> None:
+        """Single questions, as many as the scenario says."""
+        alone.ask(self.stack, self.url, self.questions, self.lecture, self.scenario.alone)
+
     def level(self, share: float, seconds: float, seed: int) -> Level:
         """Asks it and its simulation at random times, at this share of the capacity."""
+        alone, folder = Alone(), self.folder / f"level-{share}"
+        self.ask_alone(alone)
         times_s = poisson(share * self.capacity, seconds, seed)
         used, began, machine_used = sum(cpu_s(self.stack).values()), time.monotonic(), machine_cpu_s()
         rows = asyncio.run(ask_at(self.url, self.questions, self.lecture, times_s))
         busy, seconds_taken = sum(cpu_s(self.stack).values()) - used, time.monotonic() - began
         others = max(0.0, machine_cpu_s() - machine_used - busy)
-        path = self.report.with_name(f"level-{share}.jsonl")
-        path.write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
-        return compare(
-            self.report, self.layout, times_s, rows, share, (busy / seconds_taken, others / seconds_taken)
-        )
+        self.ask_alone(alone)
+        report = alone.report(self.scenario, folder, self.machine)
+        (folder / "asked.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
+        return compare(report, self.layout, times_s, rows, share, (busy / seconds_taken, others / seconds_taken))
 
 
 @contextmanager
@@ -289,7 +294,7 @@ def measured(scenario: Scenario, folder: Path, machine: Machine) -> Iterator[Mea
             : scenario.questions
         ]
         questions = [spoken(question.ask, place) for question in asked]
-        report = measured_alone(stack, url, questions, lecture, scenario, folder, machine)
-        busy = both_busy(stack, url, questions, lecture, report)
-        layout = Layout({}, machine_cores=machine.cores, both_busy=busy, made_anew=scenario.made_anew)
-        yield Measured(stack, url, lecture, questions, layout, report)
+        system, alone = Measured(stack, url, lecture, questions, scenario, machine, folder), Alone()
+        system.ask_alone(alone)
+        alone.report(scenario, folder, machine)
+        yield system

@@ -9,9 +9,9 @@ from viva.plan.machine import Machine
 class Running:
     """A machine, and when each piece of work that it was given ended."""
 
-    def __init__(self, count: int, both_busy: float = 1.0) -> None:
+    def __init__(self, count: int) -> None:
         self.clock = Clock()
-        self.machine = Machine(self.clock, count, both_busy, seed=1)
+        self.machine = Machine(self.clock, count, seed=1)
         self.ended: dict[str, float] = {}
 
     def give(self, name: str, processes, seconds: float, at_s: float = 0.0) -> None:
@@ -58,15 +58,3 @@ def test_whoever_lives_on_moves_to_an_idle_core():
     running.give("again", own, 1.0, at_s=1.0)
     running.clock.run()
     assert (running.ended["first"], running.ended["again"]) == pytest.approx((0.8, 2.0))
-
-
-def test_a_core_is_slower_beside_a_busy_one():
-    """With `both_busy` 0.8, by a fourth of the time."""
-    running = Running(2, both_busy=0.8)
-    made = running.machine.processes(None)
-    running.give("alone", made, 1.0)
-    running.give("one", made, 4.0, at_s=2.0)
-    running.give("two", made, 1.0, at_s=3.0)
-    running.clock.run()
-    assert running.ended["alone"] == pytest.approx(1.0)
-    assert running.ended["two"] == pytest.approx(3.0 + 1.0 / 0.8)

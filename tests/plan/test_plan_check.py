@@ -9,7 +9,7 @@ import pytest
 from benchmarks import plan_levels
 from benchmarks.machine import Machine
 from benchmarks.plan_check import passed
-from benchmarks.plan_levels import Asked, Level, measured_alone
+from benchmarks.plan_levels import Alone, Asked, Level
 from benchmarks.plan_scenarios import SCENARIOS
 
 GOOD = Level(
@@ -36,21 +36,26 @@ def test_it_passes_when_all_were_answered_and_the_figures_are_alike(level: Level
     assert passed([GOOD, level]) is ok
 
 
-def test_the_report_has_the_machine_as_it_was_and_how_turns_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """Its load is from before the stack was started, whose own start would else look like other work."""
-    rows = [Asked(0.0, 0.0, outcome="done")] * 3 + [Asked(0.0, 0.0)]
+def test_the_report_adds_up_single_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Asked twice, as before and after a level: CPU and workers are those of a turn; the machine is as it was found."""
+    used = {"cpu": 1.0, "held": 2.0}
 
-    async def ask_alone(*_: object) -> list[Asked]:
-        return rows
+    async def ask_alone(_url: str, _questions: list[bytes], _lecture: str, count: int) -> list[Asked]:
+        used["cpu"] += 0.1 * count
+        used["held"] += 0.05 * count
+        return [Asked(0.0, 0.0, outcome="done") for _ in range(count - 1)] + [Asked(0.0, 0.0)]
 
-    used = dict.fromkeys(("redis", "orchestrator", "asr", "llm", "tts", "callers"), 1.0)
+    parts = ("redis", "orchestrator", "asr", "llm", "tts", "callers")
     monkeypatch.setattr(plan_levels, "ask_alone", ask_alone)
-    monkeypatch.setattr(plan_levels, "cpu_s", lambda _: dict(used))
-    monkeypatch.setattr(plan_levels, "held", lambda _: {"asr": 0.0, "tts": 0.0})
+    monkeypatch.setattr(plan_levels, "cpu_s", lambda _: dict.fromkeys(parts, used["cpu"]))
+    monkeypatch.setattr(plan_levels, "held", lambda _: {"asr": used["held"], "tts": used["held"]})
+    alone = Alone()
+    for _ in range(2):
+        alone.ask(None, "", [b""], "lec_1", 4)
     quiet = Machine("a processor", 2, 8.0, "Linux", "3.13", load=0.01)
-    path = measured_alone(None, "", [b""], "lec_1", SCENARIOS["few-workers"], tmp_path, quiet)
-    report = json.loads(path.read_text())
+    report = json.loads(alone.report(SCENARIOS["few-workers"], tmp_path / "level", quiet).read_text())
     assert report["machine"]["load"] == 0.01
-    assert report["turns"] == {"asked": 4, "done": 3, "shed": 0, "failed": {"failed": 1}}
+    assert report["turns"] == {"asked": 8, "done": 6, "shed": 0, "failed": {"failed": 2}}
+    assert report["resources"]["tts"]["cpu_s_per_turn"] == pytest.approx(0.1)
+    assert report["resources"]["orchestrator"]["cpu_s_per_turn"] == pytest.approx(0.2)  # Redis with it
+    assert report["places"]["asr"]["held_ms"] == pytest.approx(50.0)

@@ -20,7 +20,7 @@ def bounds_per_s(figures: Figures, layout: Layout) -> dict[str, float]:
             )
     if layout.machine_cores:
         cpu_ms = sum(stage.cpu_ms for stage in figures.stages.values()) + figures.client_cpu_ms
-        bounds["machine"] = layout.machine_cores * layout.both_busy * 1000 / cpu_ms
+        bounds["machine"] = layout.machine_cores * 1000 / cpu_ms
     if layout.model is not None:
         tokens = sum(sum(turn.clauses) for turn in figures.turns) / len(figures.turns) / _CHARACTERS_PER_TOKEN
         model = layout.model

@@ -24,16 +24,14 @@ class Model:
 class Layout:
     """A deployment.
 
-    On one machine (`machine_cores`) everything shares its cores; otherwise each replica of a stage has `cores` of
-    its own. `both_busy` is how fast a core is while its neighbours are busy, `made_anew` the stages that make a process
-    for each piece of work that has a worker. Without `model` the llm stage answers by
-    itself, as it was measured.
+    On one machine (`machine_cores`) everything shares its cores, and `made_anew` are the stages that make a process for
+    each piece of work that has a worker; otherwise each replica of a stage has `cores` of its own. Without `model` the
+    llm stage answers by itself, as it was measured.
     """
 
     replicas: Mapping[str, int]
     cores: Mapping[str, float] = field(default_factory=dict)
     machine_cores: int | None = None
-    both_busy: float = 1.0
     made_anew: frozenset[str] = frozenset()
     model: Model | None = None
     models: int = 0

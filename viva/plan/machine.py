@@ -14,10 +14,9 @@ from viva.plan.shared import Shared, cores
 
 
 class Machine:
-    """`count` cores; `both_busy` is a core's speed while every other is busy, as a share of its speed alone."""
+    """`count` cores."""
 
-    def __init__(self, clock: Clock, count: int, both_busy: float, seed: int) -> None:
-        self._both_busy = both_busy
+    def __init__(self, clock: Clock, count: int, seed: int) -> None:
         self._cores = [Shared(clock, cores(1)) for _ in range(count)]
         self._draw = random.Random(seed)
         self.work_done = 0.0
@@ -30,10 +29,7 @@ class Machine:
     def run(self, seconds: float, core: Shared, resume: Resume) -> None:
         """Has a core do so much work."""
         self.work_done += seconds
-        # A busy neighbour slows a core down; what that costs is laid on the work when it begins.
-        others = sum(bool(other.active) for other in self._cores if other is not core)
-        slowed = 1.0 - (1.0 - self._both_busy) * others / max(1, len(self._cores) - 1)
-        core.work(seconds / slowed)(resume)
+        core.work(seconds)(resume)
 
     def least_busy(self) -> Shared:
         """The core with the fewest at work; one of them by chance."""

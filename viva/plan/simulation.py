@@ -56,7 +56,7 @@ class Simulation:
         self._clock = Clock()
         self._draw = random.Random(seed)
         self._outcome = Outcome()
-        machine = layout.machine_cores and Machine(self._clock, layout.machine_cores, layout.both_busy, seed)
+        machine = layout.machine_cores and Machine(self._clock, layout.machine_cores, seed)
         self._replicas = {name: self._stand_up(name, machine or None) for name in STAGES}
         self._callers = machine.processes(1) if machine else Shared(self._clock, cores(1e6))
         self._models = ModelServers(self._clock, layout.model, layout.models) if layout.model else None

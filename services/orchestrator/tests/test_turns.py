@@ -246,7 +246,7 @@ async def test_what_was_refused_while_it_was_awaited_counts_once(servers, redis_
         hearing.set_exception(Overloaded("full"))
         with pytest.raises(Overloaded):
             await turn
-    assert "viva_turns_total{" not in metrics.render()[0].decode()
+    assert 'transport="test"' not in metrics.render()[0].decode()
 
 
 async def test_an_answer_that_no_model_gave_says_nothing_of_how_long_others_wait(turns, parts):

@@ -71,6 +71,8 @@ class TurnMetrics:
             "Turns by outcome (done, cancelled, shed or an error's code), transport and what was degraded",
             ("outcome", "transport", "degraded"),
         )
+        for transport in TRANSPORTS:  # a rate sees no first refusals where there was no 0 before them
+            self.turns.labels("shed", transport, "")
         self.active = metrics.gauge("viva_active_turns", "Turns being answered")
         self.most = metrics.gauge("viva_max_active_turns", "Turns that this replica answers at once at most")
         self.waiting = metrics.gauge("viva_waiting_turns", "Turns that wait for the first words of their answers")
