@@ -2,13 +2,15 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from loadtest import places
 from loadtest.distribution import distribution, thinned
 from loadtest.machine import Machine
 from loadtest.page import page
-from loadtest.places import total
+from loadtest.places import Total, total
 from loadtest.plots import Series, lines, ticks
 from loadtest.report import Run, build, judge
 from loadtest.results import overload, timeline
@@ -210,3 +212,14 @@ def test_a_histogram_is_read_over_all_its_labels() -> None:
     text = 'a_seconds_sum{kind="x"} 1.5\na_seconds_sum{kind="y"} 0.5\na_seconds_count{kind="x"} 4.0\nba_seconds_sum 9\n'
     found = total(text, "a_seconds")
     assert (found.seconds, found.count, found.mean_ms) == (2.0, 4.0, 500.0)
+
+
+def test_workers_are_kept_for_a_turn(monkeypatch: pytest.MonkeyPatch):
+    """asr once for each question it heard; tts for all clauses of an answer together, over the answers."""
+    before = {"asr": Total(1.0, 10), "tts": Total(2.0, 40)}
+    after = {"asr": Total(2.0, 20), "tts": Total(5.0, 70)}
+    monkeypatch.setattr(places, "totals", lambda _: after)
+    monkeypatch.setattr(places, "_get", lambda _: b'{"workers": 2}')
+    part = SimpleNamespace(part=SimpleNamespace(url="http://127.0.0.1:1"))
+    found = places.places({"asr": part, "tts": part}, before, 10)
+    assert found == {"asr": {"places": 2, "held_ms": 100.0}, "tts": {"places": 2, "held_ms": 300.0}}

@@ -34,27 +34,29 @@ def test_whoever_is_made_goes_where_the_fewest_are():
 
 
 def test_whoever_lives_on_stays_where_it_ran_when_no_core_is_idle():
-    """Its second piece waits beside the others of its core, though the other core has fewer by then."""
+    """Its second piece shares a core with two others, although the other core has only one."""
     running = Running(2)
-    own, made = running.machine.processes(1), running.machine.processes(None)
-    running.give("first", own, 1.0)  # has a core to itself
-    running.give("long", made, 100.0, at_s=0.1)  # goes to the other
-    running.give("beside", made, 10.0, at_s=1.5)  # goes to the first one's core, which is idle
-    running.give("more", made, 10.0, at_s=1.6)
-    running.give("again", own, 1.0, at_s=1.7)
+    made = running.machine.processes(None)
+    one, other = running.machine.processes(1), running.machine.processes(1)
+    running.give("elsewhere", made, 1.0)
+    running.give("first", one, 0.3)  # on the core that is idle
+    running.give("other's first", other, 0.1, at_s=0.4)  # there, too
+    running.give("there", made, 10.0, at_s=0.6)
+    running.give("elsewhere again", made, 10.0, at_s=1.1)
+    running.give("other's again", other, 10.0, at_s=1.2)
+    running.give("again", one, 1.0, at_s=1.3)
     running.clock.run()
-    alone = 1.7 + 1.0
-    assert running.ended["first"] == pytest.approx(1.0)
-    assert running.ended["again"] > alone + 0.9
+    assert running.ended["first"] == pytest.approx(0.3)
+    assert running.ended["again"] == pytest.approx(1.3 + 3.0)
 
 
 def test_whoever_lives_on_moves_to_an_idle_core():
-    """What ran beside its core's other work has one to itself when it wakes up again."""
+    """Its core has other work when it wakes up, and the other has none."""
     running = Running(2)
     own, made = running.machine.processes(1), running.machine.processes(None)
-    running.give("short", made, 0.5)
-    running.give("long", made, 5.0)
-    running.give("first", own, 0.2, at_s=0.6)
-    running.give("again", own, 1.0, at_s=1.0)
+    running.give("elsewhere", made, 1.0)
+    running.give("first", own, 0.5)  # on the core that was idle
+    running.give("there now", made, 5.0, at_s=0.6)  # there, too: the other is busy until 1.0
+    running.give("again", own, 1.0, at_s=1.5)
     running.clock.run()
-    assert (running.ended["first"], running.ended["again"]) == pytest.approx((0.8, 2.0))
+    assert running.ended["again"] == pytest.approx(2.5)

@@ -53,6 +53,23 @@ def test_mean_wait_of_set_service_times():
     assert statistics.mean(waited) == pytest.approx(busy / (2 * (1 - busy)), rel=0.06)
 
 
+def test_whose_turn_it_is():
+    """Who is due first, whatever the order in which they came; equals in that order."""
+    clock, served = Clock(), []
+    places = Places(clock, 1)
+
+    def caller(name: str, due: float):
+        yield places.take(due)
+        served.append(name)
+        yield 1.0
+        places.give_back()
+
+    for name, due in (("begins", 0.0), ("late", 9.0), ("soon", 2.0), ("also soon", 2.0), ("now", 1.0)):
+        clock.start(caller(name, due))
+    clock.run()
+    assert served == ["begins", "now", "soon", "also soon", "late"]
+
+
 def test_mean_time_on_one_shared_core():
     """M/D/1 with a shared core: service over what is left of it, whatever the distribution."""
     clock, draw, took = Clock(), random.Random(3), []

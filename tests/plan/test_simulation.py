@@ -6,11 +6,14 @@ from itertools import accumulate
 
 import pytest
 
+from viva.plan import simulation
 from viva.plan.capacity import bounds_per_s, capacity_per_s
 from viva.plan.figures import Figures, Stage
 from viva.plan.layout import Layout, Model
 from viva.plan.search import percentile
 from viva.plan.simulation import Simulation
+from viva_orchestrator import speaking
+from viva_tts import bridge
 
 ONE_MACHINE = Layout({}, machine_cores=2)
 MODEL = Model(step_ms=lambda n: 10.0 + n, read_ms=50.0, slots=4)
@@ -83,17 +86,26 @@ def test_a_second_replica_halves_the_load(figures: Figures):
         percentile(Simulation(figures, layout).run(arrivals(10, 1500)).stage_ms["tts"], 0.95)
         for layout in (one, two)
     ]
+    # Not by half: the clauses of one turn still wait for each other.
     assert tails[1] < tails[0] * 0.6
 
 
 def test_first_clauses_do_not_wait_behind_the_rest_of_answers(figures: Figures):
-    """One worker of tts, and an answer of many clauses: whoever asks meanwhile waits for one of them, not for all."""
-    turn = replace(figures.turns[0], clauses=(40, *[80] * 20))
-    one_worker = figures.stages | {"tts": Stage(2000.0, places=1, held_ms=2000.0)}
-    long_answers = replace(figures, turns=(turn,), stages=one_worker)
+    """Four long answers are being spoken by one worker: who asks then waits for a clause, not for eight."""
+    turn = replace(figures.turns[0], clause=5.0, clauses=(40, *[80] * 20))
+    one_worker = figures.stages | {"tts": Stage(3000.0, places=1, held_ms=3000.0)}
+    busy = replace(figures, turns=(turn,), stages=one_worker)
     layout = Layout({}, cores=dict.fromkeys(figures.stages, 8.0))
-    first, second = Simulation(long_answers, layout).run([0.0, 0.5]).first_audio_ms
-    assert second < first + 200
+    outcome = Simulation(busy, layout).run([0.0, 0.0, 0.0, 0.0, 1.5])
+    alone_ms, clause_ms = turn.first_audio, 3000.0 / 21
+    assert outcome.first_audio_ms[-1] < alone_ms + 2 * clause_ms
+
+
+def test_it_does_as_the_services_do():
+    """What the simulation copies of them."""
+    assert simulation.CLAUSES_AT_ONCE == speaking.CLAUSES_AT_ONCE
+    assert simulation.CHARACTERS_PER_S == speaking.CHARACTERS_PER_S
+    assert simulation.MOST_AHEAD_S == bridge.MOST_AHEAD_S
 
 
 def test_a_full_orchestrator_refuses(figures: Figures):

@@ -2,8 +2,7 @@
 
 A process that wakes up runs on an idle core; where none is, it stays where it ran last, whatever waits there. A process
 that is made goes where the fewest are. Those on one core get equal parts of it. What waits at one core is not moved to
-another that becomes idle: Linux does that only for idle times that are longer than what it costs, which they hardly are
-where a turn is a hundred short pieces of work. So processes made for each piece of work, as voices can be, fare better
+another that becomes idle (docs/decisions/0015). So processes made for each piece of work, as voices can be, fare better
 than those that live on.
 """
 

@@ -14,9 +14,10 @@ from viva.plan.shared import Shared, cores
 from viva.plan.waiting import Places
 from viva.plan.work import Work
 
-CLAUSES_AT_ONCE = 2  # as in speaking.py
-_SPOKEN_PER_S = 20.0  # characters; as there
-_MOST_AHEAD_S = 5.0  # as in services/tts, bridge.py
+# As in the orchestrator's speaking.py and tts' bridge.py, which a test compares.
+CLAUSES_AT_ONCE = 2
+CHARACTERS_PER_S = 20.0
+MOST_AHEAD_S = 2.0
 MODEL = "model"
 _CHARACTERS_PER_TOKEN = 4.0
 
@@ -248,7 +249,7 @@ class Simulation:
 
 def _needed_in_s(times: TurnTimes, number: int, first_audio_s: float | None, now_s: float) -> float:
     heard_s = 0.0 if first_audio_s is None else now_s - first_audio_s
-    return min(_MOST_AHEAD_S, max(0.0, sum(times.clauses[:number]) / _SPOKEN_PER_S - heard_s))
+    return min(MOST_AHEAD_S, max(0.0, sum(times.clauses[:number]) / CHARACTERS_PER_S - heard_s))
 
 
 class _Ended:

@@ -118,7 +118,7 @@ class StageServers:
         if "unspeakable" in text:
             return web.json_response({"error": {"code": "text_unspeakable", "message": "No."}}, status=400)
         self.spoken.append(text)
-        self.needed_in_ms[text] = int(request.headers.get("X-Viva-Needed-In-Ms", "0"))
+        self.needed_in_ms[text] = int(request.headers.get("X-Viva-Needed-In-Ms", "-1"))
         if self.mute.is_set():
             self.speaking.set()
             try:

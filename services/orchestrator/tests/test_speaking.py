@@ -88,21 +88,31 @@ async def test_speech_resumes_after_an_outage(turns, servers):
     assert found[-1].degraded == "tts:text_only"
 
 
-@pytest.mark.parametrize("audio_format", [None])
-async def test_speech_can_be_left_out(turns, servers, audio_format):
+async def test_speech_can_be_left_out(turns, servers):
     """With audio_format none the tts stage is not asked."""
-    found = await ask(turns, audio_format=audio_format)
+    found = await ask(turns, audio_format=None)
     assert of_type(found, events.Audio) == []
     assert servers.spoken == []
     assert found[-1].degraded is None
 
 
 async def test_the_tts_stage_is_told_when_a_clause_is_needed(turns, servers):
-    """The first one now, the second when the first is over, which no voice says faster than so."""
-    servers.deltas = ["It was Jack Kilby, of course. ", "And that is all there is. ", "To say of it today."]
+    """The first one now, the others when those before are over, which no voice says faster than so."""
+    clauses = ["It was Jack Kilby of course.", "And that is all there is.", "To say of it today."]
+    servers.deltas = [f"{clause} " for clause in clauses]
     await ask(turns, speed=2.0)
-    first, second, third = (servers.needed_in_ms[words] for words in servers.spoken)
+    first, second, third = (servers.needed_in_ms[clause] for clause in clauses)
     assert first == 0
     # 40 characters a second at twice the pace, less what was heard by then.
-    assert 0 < second <= 1000 * len("It was Jack Kilby, of course. ") / 40
-    assert second < third
+    assert 0 < second <= 1000 * len(clauses[0]) / 40
+    assert second < third <= 1000 * len("".join(clauses[:2])) / 40
+
+
+@pytest.mark.parametrize(
+    "unheard", ["https://example.org/an/address/that/is/rather/long. ", "This is an unspeakable thing to say. "]
+)
+async def test_what_nobody_hears_gives_no_time(turns, servers, unheard):
+    """An address is not read aloud, and the voice refuses the other: what comes next is needed now."""
+    servers.deltas, servers.pace_s = [unheard, "But this one can be heard by everyone."], 0.3
+    await ask(turns)
+    assert servers.needed_in_ms["But this one can be heard by everyone."] == 0

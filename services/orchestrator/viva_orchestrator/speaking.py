@@ -53,7 +53,8 @@ class Speaking:
         self._voices = asyncio.Semaphore(CLAUSES_AT_ONCE)
         # A clause and its audio in the making; None at the end.
         self._clauses: asyncio.Queue[tuple[str, ClauseAudio] | None] = asyncio.Queue(CLAUSES_WAITING)
-        self._written_s = 0.0  # how long all clauses so far take to say, about
+        self._written_s = 0.0  # how long it takes to say all clauses so far, about
+        self._lost_s = 0.0  # of that, what could not be said
         self._heard_since: float | None = None
         self.failures = 0
         self.muted = False
@@ -63,9 +64,10 @@ class Speaking:
 
     async def add(self, clause: str, group: asyncio.TaskGroup) -> None:
         """The next clause; its voice is a task of the group."""
-        audio = ClauseAudio()
-        group.create_task(self._voice(clause, audio, self._written_s))
-        self._written_s += len(clause) / CHARACTERS_PER_S / self._question.speed
+        audio, begins_s = ClauseAudio(), self._written_s
+        words = speakable(clause) if self._question.audio_format is not None else ""
+        self._written_s += self._takes_s(words)
+        group.create_task(self._voice(words, audio, begins_s))
         await self._clauses.put((clause, audio))
 
     async def end(self) -> None:
@@ -86,10 +88,10 @@ class Speaking:
                 await self._say(events.Audio(seq, audio_format, data, clause if last else ""))
                 seq += 1
 
-    async def _voice(self, clause: str, audio: ClauseAudio, begins_s: float) -> None:
-        """Makes the clause's audio; none when nothing in it can be spoken, or the tts stage is down."""
+    async def _voice(self, words: str, audio: ClauseAudio, begins_s: float) -> None:
+        """Makes a clause's audio; none when nothing in it can be spoken, or the tts stage is down."""
         try:
-            if self._question.audio_format is not None and (words := speakable(clause)):
+            if words:
                 async with self._voices:
                     await self._speak(words, audio, begins_s)
         finally:
@@ -120,13 +122,18 @@ class Speaking:
         except InvalidRequest as error:
             # These words cannot be said, in letters that the voice does not know, say; the next ones can.
             structlog.get_logger().info("clause not spoken", code=error.code, turn_id=question.turn_id)
+            self._lost_s += self._takes_s(words)
         except VivaError as error:
             structlog.get_logger().warning("speech failed", code=error.code, turn_id=question.turn_id)
             self.failures += 1
+            self._lost_s += self._takes_s(words)
             if "tts:text_only" not in self._degraded:
                 self._degraded.append("tts:text_only")
 
     def _needed_in_s(self, begins_s: float) -> float:
         """When the listener comes to words that begin so far into the answer; nobody hears them before the first."""
         heard_s = 0.0 if self._heard_since is None else time.monotonic() - self._heard_since
-        return max(0.0, begins_s - heard_s)
+        return max(0.0, begins_s - self._lost_s - heard_s)
+
+    def _takes_s(self, words: str) -> float:
+        return len(words) / CHARACTERS_PER_S / self._question.speed

@@ -6,8 +6,8 @@
 
 `hear` transcribes a spoken question while `recall` fetches the lecture and the history. `write` reads the model's
 answer, takes the citation marks out and cuts it into clauses; each clause becomes audio while the next one is still
-being written. The pair is committed to the history, then `done` is sent. All of it lives in one task: a client that
-leaves, or the deadline, cancels the task, and with it the work in every stage.
+being written (speaking.py). The pair is committed to the history, then `done` is sent. All of it lives in one task: a
+client that leaves, or the deadline, cancels the task, and with it the work in every stage.
 """
 
 from __future__ import annotations

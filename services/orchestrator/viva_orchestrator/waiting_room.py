@@ -4,7 +4,8 @@ Where more questions come than the stages can carry, somebody has to wait, and e
 the stages can carry; but as many as wait at once, divided by how many are answered in a second, is how long each waits
 (Little's law). So the limit is moved until waiting takes `tolerance` times as long as when hardly anybody asks. What
 exceeds it is refused at once. Only the wait for the first words is limited: it is short, so that the limit follows
-within seconds, and an answer that is already heard disturbs nobody's wait that would not be seen here as well.
+within seconds, and an answer that is already heard disturbs others within two seconds (decision 0016), which is seen
+here as well.
 See docs/decisions/0017-overload.md.
 """
 

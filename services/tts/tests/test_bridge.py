@@ -42,47 +42,75 @@ async def test_no_more_than_its_workers_run_at_once(bridge):
     assert begun.acquire(blocking=False)
 
 
-async def test_whose_audio_is_needed_first_is_next(bridge):
+@pytest.fixture
+async def one_free(bridge):
+    """A function that frees one of two busy workers; the other stays busy to the end."""
+    ends = [threading.Event() for _ in range(2)]
+    busy = [asyncio.create_task(bridge.run(end.wait, 30)) for end in ends]
+    await settle()
+    yield ends[0].set
+    for end in ends:
+        end.set()
+    await asyncio.gather(*busy)
+
+
+async def settle():
+    """Lets every task run until it waits."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_whose_audio_is_needed_first_is_next(bridge, one_free):
     """Functions and programs wait in one line, which is in the order of their due times."""
-    go, order = threading.Event(), []
-    busy = [asyncio.create_task(bridge.run(go.wait, 30)) for _ in range(2)]
-    await asyncio.sleep(0)
+    now, order = time.monotonic(), []
 
     async def note(name, work):
         await work
         order.append(name)
 
-    program = bridge.program(["true"], due=2.0)
     waiting = [
-        asyncio.create_task(note("late", bridge.run(int, due=3.0))),
-        asyncio.create_task(note("program", program)),
-        asyncio.create_task(note("first", bridge.run(int, due=1.0))),
+        asyncio.create_task(note("late", bridge.run(int, due=now + 1.5))),
+        asyncio.create_task(note("program", bridge.program(["true"], due=now + 1.0))),
+        asyncio.create_task(note("first", bridge.run(int, due=now + 0.5))),
     ]
-    await asyncio.sleep(0)
-    blocker = threading.Event()
-    busy.append(asyncio.create_task(bridge.run(blocker.wait, 30, due=0.0)))  # leaves one place to the three
-    await asyncio.sleep(0)
-    go.set()
+    await settle()
+    one_free()
     await asyncio.gather(*waiting)
-    blocker.set()
-    await asyncio.gather(*busy)
     assert order == ["first", "program", "late"]
 
 
-async def test_nobody_waits_for_those_who_come_much_later(bridge, monkeypatch):
-    """What is needed in an hour is passed over for some seconds only."""
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [(3600.0, 60.0), (0.0, -3600.0)],
+    ids=["what is needed in an hour", "what was needed an hour ago"],
+)
+async def test_far_away_times_do_not_count(bridge, one_free, monkeypatch, first, second):
+    """Nobody is passed over for long for being early, and nobody passes others for being late."""
     monkeypatch.setattr("viva_tts.bridge.MOST_AHEAD_S", 0.0)
-    go, order = threading.Event(), []
-    busy = [asyncio.create_task(bridge.run(go.wait, 30)) for _ in range(2)]
-    await asyncio.sleep(0)
-    hour = asyncio.create_task(bridge.run(order.append, "in an hour", due=time.monotonic() + 3600))
-    await asyncio.sleep(0)
-    later = asyncio.create_task(bridge.run(order.append, "later", due=time.monotonic() + 60))
-    await asyncio.sleep(0)
-    busy.append(asyncio.create_task(bridge.run(time.sleep, 0, due=0.0)))
+    now, order = time.monotonic(), []
+    waiting = []
+    for name, ahead_s in (("first", first), ("second", second)):
+        waiting.append(asyncio.create_task(bridge.run(order.append, name, due=now + ahead_s)))
+        await settle()
+    one_free()
+    await asyncio.gather(*waiting)
+    assert order == ["first", "second"]
+
+
+async def test_a_thread_keeps_its_place_when_its_caller_leaves(bridge, one_free):
+    """The next function begins when the thread is done, not before."""
+    go, begun = threading.Event(), threading.Event()
+    one_free()
+    left = asyncio.create_task(bridge.run(lambda: (begun.set(), go.wait(30))))
+    assert await asyncio.to_thread(begun.wait, 30)
+    left.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await left
+    next_one = asyncio.create_task(bridge.run(int))
+    await settle()
+    assert bridge._places._waiting
     go.set()
-    await asyncio.gather(hour, later, *busy)
-    assert order == ["in an hour", "later"]
+    assert await next_one == 0
 
 
 async def test_items_are_made_as_they_are_asked_for(bridge):

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
@@ -12,6 +13,7 @@ from viva.audio import Encoder
 from viva_tts.app import create_app
 from viva_tts.bridge import Bridge
 from viva_tts.engine import ENGINES, Engine, Pcm, make_engine
+from viva_tts.places import Places
 from viva_tts.settings import TTSSettings
 
 from .sound import Heard, hear_pcm, tone
@@ -103,6 +105,23 @@ async def test_every_voice_speaks(engine):
     """Each listed voice can be used."""
     for voice in engine.voices:
         assert heard(await say(engine, "Yes, indeed.", voice=voice.id)).rms > 0.01
+
+
+@pytest.mark.parametrize("name", ["flite", "piper", "gtts"])
+async def test_work_on_this_machine_waits_for_its_turn(name, listen, tiny_piper, monkeypatch):
+    """What an engine has the bridge do has the sentence's due time."""
+    due, seen = time.monotonic() + 1.0, []
+    take = Places.take
+
+    async def noted(places, when):
+        seen.append(when)
+        await take(places, when)
+
+    async with _opened(name, listen, tiny_piper) as engine:
+        monkeypatch.setattr(Places, "take", noted)
+        async with aclosing(engine.synthesize(SENTENCE, engine.default_voice, 1.0, due)) as pieces:
+            assert [piece async for piece in pieces]
+    assert set(seen) == {due}
 
 
 async def test_sentences_at_once_do_not_mix(engine):

@@ -20,7 +20,7 @@ class TTSMetrics:
         )
         self.queue_wait = metrics.histogram(
             "viva_tts_queue_wait_seconds",
-            "Time that a piece of speech waited for a free thread or process",
+            "Time that a piece of speech waited for a free thread or process after it was needed",
             buckets=_QUEUE_BUCKETS,
         )
         self.engine = metrics.histogram(

@@ -3,8 +3,6 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 
 class Places:
@@ -15,16 +13,8 @@ class Places:
         self._order = itertools.count()
         self._waiting: list[tuple[float, int, asyncio.Future[None]]] = []
 
-    @asynccontextmanager
-    async def taken(self, due: float) -> AsyncIterator[None]:
-        """A place, once there is one and nobody's audio is needed sooner."""
-        await self._take(due)
-        try:
-            yield
-        finally:
-            self._give_back()
-
-    async def _take(self, due: float) -> None:
+    async def take(self, due: float) -> None:
+        """Waits for a place, until nobody's audio is needed sooner; `give_back` it."""
         if self._free:  # then nobody waits
             self._free -= 1
             return
@@ -34,10 +24,11 @@ class Places:
             await mine
         except asyncio.CancelledError:
             if not mine.cancelled():  # it was handed over in the moment in which its taker left
-                self._give_back()
+                self.give_back()
             raise
 
-    def _give_back(self) -> None:
+    def give_back(self) -> None:
+        """Hands the place to the next one."""
         while self._waiting:
             *_, waiter = heapq.heappop(self._waiting)
             if not waiter.done():

@@ -34,7 +34,8 @@ class TTSSettings(ServiceSettings):
         0, ge=0, le=256, description="Sentences made at once, by threads or processes; 0: one per core"
     )
     sentence_timeout_s: float = Field(
-        15.0, gt=0, description="Deadline of a sentence's first audio, and of each piece after it, in seconds"
+        15.0, gt=0, description="Deadline of a sentence's first audio, and of each piece after it, with its wait for a "
+        "thread or process, in seconds"
     )
     cache_bytes: int = Field(
         32 * MIB, ge=0, description="Memory for the audio of repeated sentences, in bytes; 0: none"

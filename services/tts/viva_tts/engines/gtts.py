@@ -53,7 +53,7 @@ class GttsEngine:
         tempo = Tempo(speed, RATE_HZ)
         async with aclosing(self._bridge.iterate(self._mp3s(text, voice), due)) as parts:
             async for mp3 in parts:
-                async with aclosing(self._decoded(mp3)) as blocks:
+                async with aclosing(self._decoded(mp3, due)) as blocks:
                     async for block in blocks:
                         if paced := tempo.feed(block):
                             yield Pcm(paced, RATE_HZ)
@@ -70,10 +70,10 @@ class GttsEngine:
         except AssertionError:  # gTTS's word for a text in which it finds nothing to say
             return
 
-    async def _decoded(self, mp3: bytes) -> AsyncGenerator[bytes]:
+    async def _decoded(self, mp3: bytes, due: float) -> AsyncGenerator[bytes]:
         with tempfile.TemporaryDirectory(prefix="viva-gtts-") as folder:
             path = Path(folder, "part.mp3")
-            await self._bridge.run(path.write_bytes, mp3)
+            await self._bridge.run(path.write_bytes, mp3, due=due)
             try:
                 async with aclosing(self._decoder.decode(path, _LIMITS, sample_rate_hz=RATE_HZ)) as blocks:
                     async for block in blocks:

@@ -41,7 +41,7 @@ async def create_speech(request: Request) -> Response:
     service.admission.require_room()
     asked = await read(request, SpeechRequest)
     voice = service.voices.resolve(asked.voice)
-    ahead_s = needed_in_s(request)
-    wanted = Wanted(asked.input, voice, asked.speed, asked.response_format, RATE_HZ, ahead_s)
+    needed_s = needed_in_s(request)
+    wanted = Wanted(asked.input, voice, asked.speed, asked.response_format, RATE_HZ, needed_s)
     headers = {"x-sample-rate": str(RATE_HZ), "x-channels": "1"} if asked.response_format == "pcm" else {}
     return await respond(request, service, wanted, headers, sse=asked.stream_format == "sse")

@@ -33,8 +33,8 @@ async def synthesize(request: Request) -> Response:
     service.admission.require_room()
     asked = await read(request, SynthesizeRequest)
     rate_hz = PCM_RATE_HZ if asked.format == "pcm" else OPUS_RATE_HZ
-    voice, ahead_s = service.voices.resolve(asked.voice), needed_in_s(request)
-    wanted = Wanted(asked.text, voice, asked.speed, asked.format, rate_hz, ahead_s)
+    voice, needed_s = service.voices.resolve(asked.voice), needed_in_s(request)
+    wanted = Wanted(asked.text, voice, asked.speed, asked.format, rate_hz, needed_s)
     headers = {"x-sample-rate": str(rate_hz), "x-channels": "1"}
     if asked.format == "pcm":
         headers["x-sample-format"] = "s16le"
