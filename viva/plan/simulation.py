@@ -126,9 +126,10 @@ class Simulation:
             if self._draw.random() < self._layout.model.cold:
                 clock.start(model.read_ahead())
             yield from model.read()
-        first, each = True, self._work.beside(times)
+        first = True
         pace_ms = 0.0 if model else self._work.pace(times)
         for number, characters in enumerate(times.clauses):
+            each = self._work.beside(times, number)
             if model is None:
                 writing_ms = times.clause if first else pace_ms * characters
                 yield from self._spend(router.cores, writing_ms, each["llm"])

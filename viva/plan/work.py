@@ -2,7 +2,8 @@
 
 A report knows the CPU of each service for a whole turn, and how long each part of the turn took. A service's CPU is
 taken to fill first those parts of the turn in which somebody waits for that service; what is left of it is done beside
-the turn's way to its first audio, with the clauses.
+the turn's way to its first audio, with the clauses, by their length. That of the llm stage, which waits for a model
+rather than works, lies evenly over the time in which the answer is written.
 """
 
 from collections.abc import Iterable
@@ -28,10 +29,8 @@ class Work:
         self._recall_share = _share(recall, figures.mean("recall"))
         self._out_share = _share(out, figures.mean("out"))
         self._orchestrator_left = orchestrator - recall - out
-        token = min(stages["llm"].cpu_ms, figures.mean("token"))
-        self._token_share = _share(token, figures.mean("token"))
-        self._llm_left = stages["llm"].cpu_ms - token
         self._split_voicing(figures)
+        self._split_writing(figures)
 
     def _split_hearing(self, figures: Figures) -> None:
         stage, hear = figures.stages["asr"], figures.mean("hear")
@@ -43,6 +42,16 @@ class Work:
         self._before_work = _share(cpu_before, before)
         self._held_work = _share(cpu_held, held)
         self._hearing_left = _share(stage.cpu_ms - cpu_before - cpu_held, hear)
+
+    def _split_writing(self, figures: Figures) -> None:
+        """The llm stage's work lies evenly over the time in which it writes: all of it before the first token where
+        the answer is then there at once, next to nothing where a model takes seconds for the rest.
+        """
+        cpu, token = figures.stages["llm"].cpu_ms, figures.mean("token")
+        writes = _mean(turn.token + turn.clause + self.pace(turn) * sum(turn.clauses[1:]) for turn in figures.turns)
+        before = min(cpu * _share(token, writes), token)
+        self._token_share = _share(before, token)
+        self._llm_left = cpu - before
 
     def _split_voicing(self, figures: Figures) -> None:
         """The work of a clause: so much for each, and so much for each of its characters."""
@@ -84,13 +93,13 @@ class Work:
         """Of the llm stage, up to the first token."""
         return times.token * self._token_share
 
-    def beside(self, times: TurnTimes) -> dict[str, float]:
-        """For each clause: of the orchestrator, the llm stage and the callers."""
-        count = len(times.clauses)
+    def beside(self, times: TurnTimes, number: int) -> dict[str, float]:
+        """With one clause, by its length: of the orchestrator, the llm stage and the callers."""
+        share = times.clauses[number] / sum(times.clauses)
         return {
-            "orchestrator": self._orchestrator_left / count,
-            "llm": self._llm_left / count,
-            "client": self._client_left / count,
+            "orchestrator": self._orchestrator_left * share,
+            "llm": self._llm_left * share,
+            "client": self._client_left * share,
         }
 
     def voicing(self, times: TurnTimes, number: int) -> tuple[Spent, Spent]:
