@@ -14,7 +14,7 @@ from viva.errors import StageUnavailable
 from viva_orchestrator.realtime.connection import Connection
 from viva_orchestrator.realtime.dialogue import Dialogue
 
-from .conftest import PATIENCE_S
+from .conftest import PATIENCE_S, Caller
 from .test_resume import ANSWER, session_id, vanish
 from .test_spoken import started
 
@@ -26,6 +26,18 @@ async def says_aloud(caller, servers) -> str:
     await caller.speaks()
     await caller.send("input_audio_buffer.commit")
     return (await caller.until("input_audio_buffer.committed"))["item_id"]
+
+
+async def asks_and_vanishes(replica, servers) -> Caller:
+    """A client whose question the server found, gone before its words were understood."""
+    caller = await replica.call()
+    servers.hold.clear()
+    await started(caller, servers)
+    servers.heard.put_nowait({"type": "speech_stopped", "end_ms": 900})
+    await caller.until("input_audio_buffer.committed")
+    await kept_as(replica, caller, "in_progress")
+    await vanish(caller)
+    return caller
 
 
 async def kept_as(replica, caller, status: str) -> None:
@@ -64,19 +76,38 @@ async def test_what_was_said_is_not_lost_with_the_connection(start, servers):
 async def test_a_question_that_the_server_found_is_answered_though_its_client_left(start, servers):
     """It vanished before its words were understood, and comes back to its question and one answer."""
     first, second = await start(realtime_resume_s=3600), await start()
-    caller = await first.call()
-    servers.hold.clear()
-    await started(caller, servers)
-    servers.heard.put_nowait({"type": "speech_stopped", "end_ms": 900})
-    await caller.until("input_audio_buffer.committed")
-    await kept_as(first, caller, "in_progress")
-    await vanish(caller)
+    caller = await asks_and_vanishes(first, servers)
     again = await second.call(f"/v1/realtime?session_id={session_id(caller)}&last_item_id=none")
     servers.hold.set()
     done = [(await again.until("conversation.item.done"))["item"] for _ in range(2)]
 
     assert [item["content"][0]["transcript"] for item in done] == [servers.words, ANSWER]
     assert len(servers.prompts) == 1
+
+
+async def test_an_answer_comes_behind_the_words_of_its_question(start, servers, monkeypatch):
+    """Also when a connection that came back sees it before it sees the words."""
+    first, second = await start(realtime_resume_s=3600), await start()
+    caller = await asks_and_vanishes(first, servers)
+    conversations, found = second.app.state.realtime.conversations, asyncio.Event()
+    answered, heard = conversations.answered, conversations.heard
+
+    async def note(*arguments):
+        items = await answered(*arguments)
+        found.set()
+        return items
+
+    async def late(*arguments):
+        await found.wait()
+        return await heard(*arguments)
+
+    monkeypatch.setattr(conversations, "answered", note)
+    monkeypatch.setattr(conversations, "heard", late)
+    again = await second.call(f"/v1/realtime?session_id={session_id(caller)}&last_item_id=none")
+    servers.hold.set()
+    done = [(await again.until("conversation.item.done"))["item"] for _ in range(2)]
+
+    assert [item["content"][0]["transcript"] for item in done] == [servers.words, ANSWER]
 
 
 async def test_words_that_were_told_are_kept(caller, replica, servers):

@@ -284,9 +284,12 @@ class Dialogue:
         task.add_done_callback(self._background.discard)
 
     async def _add_answers(self, turns: frozenset[str]) -> None:
-        """Adds what is still being answered for this session, as soon as it is there."""
+        """Adds what is still being answered for this session, as soon as it is there, and behind the words of its
+        question: the two are looked for separately, and the answer may be seen first."""
         with contextlib.suppress(StageUnavailable):
-            for item in await self._parts.conversations.answered(self._session.session_id, turns):
+            items = await self._parts.conversations.answered(self._session.session_id, turns)
+            await self._transcribing.followed()
+            for item in items:
                 known = {(known.turn_id, known.role) for known in self._conversation if known.turn_id}
                 if self._conversation.get(item.id) is None and (item.turn_id, item.role) not in known:
                     self._create(item, None)

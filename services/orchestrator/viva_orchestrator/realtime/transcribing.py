@@ -98,6 +98,11 @@ class Transcribing:
             earlier.end()
         return found[-1] if found else None
 
+    async def followed(self) -> None:
+        """Waits for what is being transcribed for earlier connections, whatever becomes of it."""
+        if tasks := [self._under_way[item_id] for item_id in self._elsewhere]:
+            await asyncio.wait(tasks)
+
     async def finish(self, seconds: float) -> None:
         """Waits for what is under way here; gives up what takes longer."""
         own = [task for item_id, task in self._under_way.items() if item_id not in self._elsewhere]
