@@ -100,3 +100,19 @@ def test_status_names_the_engines(viva, stack):
     assert done.returncode == 0
     for engine in ("moonshine", "extractive", "flite"):
         assert engine in done.stdout
+
+
+def test_status_for_programs(viva, client: VivaClient):
+    """What the server says, as it says it."""
+    done = viva("status", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert found.keys() == client.status().keys()
+    assert found["stages"]["asr"]["engine"] == "moonshine"
+
+
+def test_an_address_with_a_path_in_it_is_told(viva, url):
+    """Somebody answers there, but has nothing of ours at that path."""
+    done = viva("status", "--url", f"{url}/api")
+    assert done.returncode == 1
+    assert "Is VIVA_URL right? [not_viva]" in done.stderr

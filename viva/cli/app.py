@@ -131,11 +131,14 @@ def lectures(
 
 
 @app.command()
-def status(url: Url = DEFAULT_URL) -> None:
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print what the server says as a JSON object.")] = False,
+    url: Url = DEFAULT_URL,
+) -> None:
     """Show the engine, model and load of every stage."""
     from viva.cli.status import show_status
 
-    show_status(url)
+    show_status(url, as_json=as_json)
 
 
 @app.command()

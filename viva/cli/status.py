@@ -1,5 +1,7 @@
 """`viva status`."""
 
+import json
+import sys
 from typing import Any
 
 from rich.text import Text
@@ -8,10 +10,13 @@ from viva.cli.console import out, printable
 from viva.client import VivaClient
 
 
-def show_status(url: str) -> None:
-    """Prints a line per stage: its engine, its model, and why it was taken."""
+def show_status(url: str, *, as_json: bool) -> None:
+    """Prints a line per stage: its engine, its model, and why it was taken; with `as_json` the server's own words."""
     with VivaClient(url) as client:
         found = client.status()
+    if as_json:
+        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        return
     console = out()
     console.print(f"Viva {found.get('version', '')} at {client.url}")
     for name, stage in found.get("stages", {}).items():
