@@ -44,13 +44,13 @@ def viva_run(tmp_path: Path, family) -> Callable:
     """Starts `viva run` on a free port with its data in `tmp_path`, and waits until it says that it is up."""
 
     @contextmanager
-    def running() -> Iterator[Running]:
+    def running(**environ: str) -> Iterator[Running]:
         (port,) = free_ports(1)
         output = tmp_path / "printed.txt"
         with output.open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", "viva.cli", "run"],
-                env={**family.environ, "VIVA_DATA_DIR": str(tmp_path / "data"), "VIVA_PORT": str(port)},
+                env={**family.environ, "VIVA_DATA_DIR": str(tmp_path / "data"), "VIVA_PORT": str(port), **environ},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 process_group=0,
@@ -112,6 +112,14 @@ def test_it_prints_a_line_for_each_part_and_one_to_copy(viva_run):
         assert re.search(rf"✓ {part} .*{re.escape(runs_on)}", printed)
     assert f"Page: {up.url} " in printed
     assert re.search(r"viva ask --lecture sample --text \".+\?\"", printed)
+
+
+def test_a_named_part_that_is_away_is_told(viva_run):
+    """The stack runs without it, which nobody should find out by a question."""
+    (port,) = free_ports(1)
+    with viva_run(VIVA_REDIS_URL=f"redis://:secret@{LOOPBACK}:{port}/0") as up:
+        assert f"Nobody answers at {LOOPBACK}:{port}, which VIVA_REDIS_URL names: until then" in up.printed
+        assert "secret" not in up.printed
 
 
 def test_a_killed_part_is_reported_and_started_again(viva_run, family):

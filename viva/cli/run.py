@@ -14,6 +14,7 @@ from viva.cli.console import out, printable
 from viva.cli.startup import ready_line, refuse_unknown_variables, start_with_lines
 from viva.stack.folder import only_one
 from viva.stack.logs import LogTail
+from viva.stack.named import named
 from viva.stack.observers import observers
 from viva.stack.plan import Place, plan
 from viva.stack.ports import require_free
@@ -49,6 +50,7 @@ def keep_up(place: Place, *, verbose: bool, observe: bool = False) -> int:
 def _serve(stack: Stack, place: Place, console: Console, *, verbose: bool) -> None:
     console.print(f"Viva {viva.__version__}")
     start_with_lines(stack, console)
+    _print_silent(console)
     _print_directions(place, stack, console)
     tail = LogTail(stack.parts) if verbose else None
     supervisor = Supervisor(
@@ -71,6 +73,13 @@ def _print_directions(place: Place, stack: Stack, console: Console) -> None:
     console.print(f'\n  {viva_command} ask --lecture sample --text "{_SAMPLE_QUESTION}"{url}')
     console.print(f"  {viva_command} status{url}\n")
     console.print("`make models` fetches better speech models. Ctrl-C stops everything.")
+
+
+def _print_silent(console: Console) -> None:
+    for part in named(os.environ):
+        if not part.listens:  # it may still come, and the services find it then
+            where = f"Nobody answers at {part.host}:{part.port}, which {part.variable} names"
+            console.print(Text(f"  ! {where}: until then {part.without}.", style="yellow"))
 
 
 def _print_observers(stack: Stack, console: Console) -> None:
