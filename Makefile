@@ -53,11 +53,13 @@ loadtest: install-loadtest ## simulated callers, on a stack of their own or URL=
 test-loadtest: install-loadtest ## let simulated callers ask a real stack, and read their report
 	@$(VENV)/pytest tests/swarm --timeout=240
 
-lint: install-test ## check the code's style
+lint: install-test ## check the code's style and format
 	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check --quiet . || { echo "Some files are not formatted: make format"; exit 1; }
 
-format: install-test ## let ruff fix what it can
+format: install-test ## format the code, and let ruff fix what it can
 	@$(VENV)/ruff check --fix .
+	@$(VENV)/ruff format .
 
 bench: ## list the measurements, each one command (they need what `make test` installs)
 	@awk -F ' [|] ' '/^[|] `python -m / {gsub(/^[|] `|`$$/, "", $$1); sub(/ [|]$$/, "", $$2); printf "  $(VENV)/%s\n      %s\n", $$1, $$2}' benchmarks/README.md

@@ -119,9 +119,7 @@ class Examples:
             features = Features(parsed, parsed.terms, index)
             yield Example(own.questions.name, kind, long, tuple(right), features, index)
 
-    def _later_turns(
-        self, own: Recording, dialogue: Sequence[Question], index: LectureIndex
-    ) -> Iterator[Example]:
+    def _later_turns(self, own: Recording, dialogue: Sequence[Question], index: LectureIndex) -> Iterator[Example]:
         first = parse_question(dialogue[0].ask, self._language)
         context = Features(first, first.terms, index).coverage
         for last, question in pairwise(dialogue):

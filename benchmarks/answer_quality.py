@@ -49,9 +49,7 @@ class Outcome:
 class Asker:
     """Asks the questions about one lecture."""
 
-    def __init__(
-        self, answerer: Answerer, questions: QuestionSet, speech: RecognisedSpeech, spoken: bool
-    ) -> None:
+    def __init__(self, answerer: Answerer, questions: QuestionSet, speech: RecognisedSpeech, spoken: bool) -> None:
         self._answerer, self._questions, self._speech, self._spoken = answerer, questions, speech, spoken
         self._rendering: Rendering
         self._passages: list[Passage]
@@ -99,8 +97,7 @@ def table(outcomes: list[Outcome]) -> str:
     """The shares of every lecture, of the lectures that were learnt from, and of those held out."""
     names = list(dict.fromkeys((outcome.held_out, outcome.lecture) for outcome in outcomes))
     groups = {
-        f"{name}{' *' if held else ''}": [o for o in outcomes if o.lecture == name]
-        for held, name in sorted(names)
+        f"{name}{' *' if held else ''}": [o for o in outcomes if o.lecture == name] for held, name in sorted(names)
     }
     groups["all learnt from"] = [outcome for outcome in outcomes if not outcome.held_out]
     groups["all held out *"] = [outcome for outcome in outcomes if outcome.held_out]
@@ -133,9 +130,7 @@ def failures(outcomes: list[Outcome]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the measurement; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.answer_quality", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.answer_quality", description=__doc__.split("\n")[0])
     parser.add_argument("--lecture", action="append", help="only this one; may be repeated")
     parser.add_argument("--spoken", action="store_true", help="speak the questions, and recognise them too")
     parser.add_argument("--voice", default=VOICES[0], choices=VOICES)
@@ -151,9 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
         speech = RecognisedSpeech(options.cache, options.voice, options.engine, service)
         answerer = Answerer()
         sets = [each for each in load_all() if not options.lecture or each.name in options.lecture]
-        outcomes = [
-            outcome for each in sets for outcome in Asker(answerer, each, speech, options.spoken).outcomes()
-        ]
+        outcomes = [outcome for each in sets for outcome in Asker(answerer, each, speech, options.spoken).outcomes()]
     print(table(outcomes), footing(outcomes), f"On {machine}", sep="\n\n")
     if options.verbose:
         print("", *failures(outcomes), sep="\n")

@@ -33,9 +33,7 @@ class Seen:
     failed: int = 0
 
 
-async def ask(
-    session: aiohttp.ClientSession, url: str, question: Question, lecture: str, fmt: str, seen: Seen
-) -> None:
+async def ask(session: aiohttp.ClientSession, url: str, question: Question, lecture: str, fmt: str, seen: Seen) -> None:
     """One turn, spoken or typed, read to its end."""
     form = aiohttp.FormData({"lecture_id": lecture, "audio_format": fmt})
     if isinstance(question, str):
@@ -99,7 +97,5 @@ def receipt_p50(seen: Seen) -> dict[str, float]:
     )
     first = seen.receipts[0]
     return {
-        name: statistics.median(receipt[name] for receipt in seen.receipts)
-        for name in names
-        if first[name] is not None
+        name: statistics.median(receipt[name] for receipt in seen.receipts) for name in names if first[name] is not None
     }

@@ -227,14 +227,10 @@ def print_machinery(path: float, alone: float, rows: list[Figures]) -> None:
     print(f"| {' | '.join(head)} | busy cores |")
     print("|---" * 7 + "|")
     for r in rows:
-        over = [
-            " / ".join(f"{v - base:.1f}" for v in (r.p50, r.p95, r.p99)) + " ms" for base in (alone, path)
-        ]
+        over = [" / ".join(f"{v - base:.1f}" for v in (r.p50, r.p95, r.p99)) + " ms" for base in (alone, path)]
         others = sum(share for name, share in r.busy.items() if name != "orchestrator")
         print(f"| {r.turns_at_once} | {r.finished} | {r.failed} | {over[0]} | {over[1]} ", end="")
-        print(
-            f"| {r.cpu_ms['orchestrator']:.1f} ms a turn, {r.busy['orchestrator']:.2f} busy | {others:.2f} busy |"
-        )
+        print(f"| {r.cpu_ms['orchestrator']:.1f} ms a turn, {r.busy['orchestrator']:.2f} busy | {others:.2f} busy |")
     for r in rows:
         print(
             f"\nreceipt at {r.turns_at_once}, p50:",
@@ -245,9 +241,7 @@ def print_machinery(path: float, alone: float, rows: list[Figures]) -> None:
 
 def main() -> None:
     """Measures and prints the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_mutually_exclusive_group()
     for kind, text in (("typed", "typed questions instead of spoken ones"), ("opus", "Opus instead of WAV")):
         kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, default="wav", help=text)

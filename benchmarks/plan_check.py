@@ -76,13 +76,9 @@ def furthest_off(levels: Sequence[Level]) -> float:
 
 def main() -> None:
     """Measures, simulates, prints the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario", choices=SCENARIOS, help="what the stack is made of")
-    parser.add_argument(
-        "--levels", type=float, nargs="+", default=[0.4, 0.7, 0.85], help="shares of the capacity"
-    )
+    parser.add_argument("--levels", type=float, nargs="+", default=[0.4, 0.7, 0.85], help="shares of the capacity")
     parser.add_argument("--seconds", type=float, default=40.0, help="length of each level")
     parser.add_argument("--seed", type=int, default=1, help="of the times at which questions come")
     parser.add_argument("--report", type=Path, help="folder that keeps the report and the turns")

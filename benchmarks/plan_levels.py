@@ -221,8 +221,7 @@ def compare(
     replays = [Simulation(figures, layout, seed).run(times_s) for seed in range(DRAWN_ANEW)]
     per_s = len(times_s) / times_s[-1]
     anew = [
-        Simulation(figures, layout, seed).run(poisson(per_s, times_s[-1], 1000 + seed))
-        for seed in range(DRAWN_ANEW)
+        Simulation(figures, layout, seed).run(poisson(per_s, times_s[-1], 1000 + seed)) for seed in range(DRAWN_ANEW)
     ]
     return Level(
         share=share,
@@ -290,9 +289,7 @@ def measured(scenario: Scenario, folder: Path, machine: Machine) -> Iterator[Mea
     with running_stack(scenario.environ) as (stack, url, place):
         render(LECTURE.read_text(), place / "lecture.wav")
         lecture = upload(url, place / "lecture.wav")
-        asked = next(found for found in load_all() if found.name == "transistor").answerable[
-            : scenario.questions
-        ]
+        asked = next(found for found in load_all() if found.name == "transistor").answerable[: scenario.questions]
         questions = [spoken(question.ask, place) for question in asked]
         system, alone = Measured(stack, url, lecture, questions, scenario, machine, folder), Alone()
         system.ask_alone(alone)

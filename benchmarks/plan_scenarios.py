@@ -24,14 +24,18 @@ _LETS_ALL_IN = {"VIVA_WAIT_TOLERANCE": "0", "VIVA_MAX_ACTIVE_TURNS": "1000", "VI
 
 
 def _fake(asr_ms: float, workers: int, first_token_ms: float, tokens_per_s: float, tts_ms: float) -> Scenario:
-    environ = FAKES | _LETS_ALL_IN | {
-        "VIVA_ASR_FAKE_LATENCY_MS": str(asr_ms),
-        "VIVA_ASR_WORKERS": str(workers),
-        "VIVA_LLM_FAKE_FIRST_TOKEN_MS": str(first_token_ms),
-        "VIVA_LLM_FAKE_TOKENS_PER_S": str(tokens_per_s),
-        "VIVA_LLM_FAKE_TEXT": CLAUSE + SENTENCE,
-        "VIVA_TTS_FAKE_FIRST_BYTE_MS": str(tts_ms),
-    }
+    environ = (
+        FAKES
+        | _LETS_ALL_IN
+        | {
+            "VIVA_ASR_FAKE_LATENCY_MS": str(asr_ms),
+            "VIVA_ASR_WORKERS": str(workers),
+            "VIVA_LLM_FAKE_FIRST_TOKEN_MS": str(first_token_ms),
+            "VIVA_LLM_FAKE_TOKENS_PER_S": str(tokens_per_s),
+            "VIVA_LLM_FAKE_TEXT": CLAUSE + SENTENCE,
+            "VIVA_TTS_FAKE_FIRST_BYTE_MS": str(tts_ms),
+        }
+    )
     return Scenario(environ, {"asr": "fake", "llm": "fake", "tts": "fake"}, asr_places=workers + 1)
 
 

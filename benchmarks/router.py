@@ -178,9 +178,7 @@ def table(turns: list[Turn]) -> str:
 def compare(options: argparse.Namespace) -> list[Turn]:
     """Starts everything, and lets the ways take turns."""
     proxy_core, other_core = cores()
-    chosen = [
-        proxy for proxy in PROXIES if proxy.installed and (not options.only or proxy.name in options.only)
-    ]
+    chosen = [proxy for proxy in PROXIES if proxy.installed and (not options.only or proxy.name in options.only)]
     model_ports, ports = free_ports(REPLICAS), free_ports(2 * len(chosen))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -227,21 +225,15 @@ def cores() -> tuple[int | None, int | None]:
 
 def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     several = parser.add_argument_group("load")
-    several.add_argument(
-        "--streams", type=_numbers, default=[30, 100, 300], help="streams at once, as 30,100,300"
-    )
+    several.add_argument("--streams", type=_numbers, default=[30, 100, 300], help="streams at once, as 30,100,300")
     several.add_argument("--rate", type=int, default=30, help="tokens per second of each")
     several.add_argument("--tokens", type=int, default=150, help="tokens of each")
     several.add_argument("--seconds", type=float, default=5.0, help="how long a turn is measured")
     several.add_argument("--rounds", type=int, default=3, help="turns of each way")
     parser.add_argument("--only", nargs="*", default=[], help="names of the proxies to measure")
-    parser.add_argument(
-        "--quiet", type=float, default=0.1, help="share of the machine that others may take, 0 to 1"
-    )
+    parser.add_argument("--quiet", type=float, default=0.1, help="share of the machine that others may take, 0 to 1")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     return parser
 
@@ -258,9 +250,7 @@ def main() -> None:
     versions = [f"{proxy.name} {proxy.version}" for proxy in PROXIES if proxy.installed and proxy.version]
     missing = [proxy.name for proxy in PROXIES if not proxy.installed]
     print(machine)
-    print(
-        f"{options.rounds} rounds of {options.seconds:g} s; streams of {options.tokens} tokens at {options.rate}/s"
-    )
+    print(f"{options.rounds} rounds of {options.seconds:g} s; streams of {options.tokens} tokens at {options.rate}/s")
     print(", ".join(versions) + (f"; not installed: {', '.join(missing)}" if missing else ""))
     print(f"\n{table(turns)}")
     if options.json:

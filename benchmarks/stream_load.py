@@ -83,9 +83,7 @@ def request_of(port: int, lecture: int, tokens: int, rate: int) -> bytes:
     messages = [{"role": "system", "content": text}, {"role": "user", "content": "Why is that?"}]
     asked = {"model": "paced", "stream": True, "max_tokens": tokens, "seed": rate, "messages": messages}
     body = json.dumps(asked).encode()
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nContent-Type: application/json\r\n"
-    )
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nContent-Type: application/json\r\n"
     # For vllm-router, which places by it; ours goes by the beginning of the prompt.
     head += f"X-Session-ID: lecture-{lecture}\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
@@ -110,8 +108,7 @@ async def keep_up(ports: list[int], load: Load, measured: Callable[[], None]) ->
     """Keeps the load up. What was seen while it was measured; `measured` is called at the beginning of that."""
     seen, loop, chance = Seen(), asyncio.get_running_loop(), random.Random(1)
     requests = {
-        port: [request_of(port, lecture, load.tokens, load.rate) for lecture in range(LECTURES)]
-        for port in ports
+        port: [request_of(port, lecture, load.tokens, load.rate) for lecture in range(LECTURES)] for port in ports
     }
 
     def stream(port: int) -> Stream:

@@ -55,9 +55,7 @@ def print_embedded(seen: Seen) -> None:
 
 def main() -> None:
     """Measures and prints the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=20, help="how many are asked")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
@@ -66,9 +64,7 @@ def main() -> None:
     seen, asked = embedded(options.questions)
     print_embedded(seen)
     if options.json:
-        options.json.write_text(
-            json.dumps({"machine": asdict(machine), "asked": asked, **asdict(seen)}, indent=2)
-        )
+        options.json.write_text(json.dumps({"machine": asdict(machine), "asked": asked, **asdict(seen)}, indent=2))
 
 
 if __name__ == "__main__":

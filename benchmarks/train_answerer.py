@@ -101,9 +101,7 @@ def fit_covering(features: np.ndarray, answered: np.ndarray, shares: np.ndarray)
     return weights[:-1] / scale
 
 
-def calibrate(
-    examples: list[Example], covering: np.ndarray, features: np.ndarray
-) -> tuple[np.ndarray, float]:
+def calibrate(examples: list[Example], covering: np.ndarray, features: np.ndarray) -> tuple[np.ndarray, float]:
     """Sets where an answer is given, by the number of passages; returns the weights and the intercept.
 
     In short lectures so that REFUSED of what people ask in vain is refused; in long ones, where that would refuse too
@@ -176,16 +174,12 @@ def ask_all(
     answerers: dict[str, Answerer], sets: list[QuestionSet], speech: RecognisedSpeech, *, spoken: bool
 ) -> list[Outcome]:
     """Every question of the sets, each asked of the answerer for its lecture."""
-    return [
-        outcome for each in sets for outcome in Asker(answerers[each.name], each, speech, spoken).outcomes()
-    ]
+    return [outcome for each in sets for outcome in Asker(answerers[each.name], each, speech, spoken).outcomes()]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the training; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.train_answerer", description=__doc__.split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_answerer", description=__doc__.split("\n")[0])
     parser.add_argument("--write", action="store_true", help="write the weights into the package")
     parser.add_argument("--engine", default="moonshine", help="of the asr service")
     parser.add_argument("--spoken", action="store_true", help="measure with spoken questions, too")
@@ -200,10 +194,7 @@ def main(arguments: list[str] | None = None) -> int:
         service = cache(lambda: stack.enter_context(running(options.engine)))
         speech = {voice: RecognisedSpeech(options.cache, voice, options.engine, service) for voice in VOICES}
         examples = [example for voice in VOICES for example in Examples.of(sets, speech[voice])]
-        weights = {
-            each.name: learn([example for example in examples if example.lecture != each.name])
-            for each in sets
-        }
+        weights = {each.name: learn([example for example in examples if example.lecture != each.name]) for each in sets}
         answerers = {name: Answerer(weights=learnt) for name, learnt in weights.items()}
         for voice, spoken in [(voice, False) for voice in VOICES] + [(VOICES[0], True)] * options.spoken:
             outcomes = ask_all(answerers, sets, speech[voice], spoken=spoken)

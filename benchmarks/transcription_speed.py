@@ -65,9 +65,7 @@ def measure_memory(service: AsrService, recording: Path, duration_s: float) -> d
 
 def show(rows: list[dict]) -> None:
     """Prints the table, the median where there are several runs, and the memory where it was watched."""
-    print(
-        f"\n{'recording':>10}{'took':>9}{'x real time':>13}{'CPU':>9}{'x real time per core':>22}{'words':>8}"
-    )
+    print(f"\n{'recording':>10}{'took':>9}{'x real time':>13}{'CPU':>9}{'x real time per core':>22}{'words':>8}")
     for row in rows:
         print(
             f"{row['duration_s']:8.0f} s{row['took_s']:7.1f} s{row['times_real_time']:13.1f}{row['cpu_s']:7.1f} s"
@@ -78,16 +76,12 @@ def show(rows: list[dict]) -> None:
     for row in rows:
         if "idle_bytes" in row:
             over, idle = row["peak_over_idle_bytes"] / MB, row["idle_bytes"] / MB
-            print(
-                f"\nmemory, children included: {over:.0f} MB at its peak over the idle service's {idle:.0f} MB"
-            )
+            print(f"\nmemory, children included: {over:.0f} MB at its peak over the idle service's {idle:.0f} MB")
 
 
 def main() -> int:
     """Returns 1 where the engine cannot run here."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", default="moonshine", help="as VIVA_ASR_ENGINE; default: moonshine")
     parser.add_argument("--runs", type=int, default=1, help="how many times")
     parser.add_argument("--long", action="store_true", help="an hour of it, and the memory that this takes")

@@ -86,9 +86,7 @@ def show(rows: list[dict]) -> None:
 
 def main() -> int:
     """Returns 1 where no engine could run."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", action="append", choices=ENGINES, help="only this one; may be repeated")
     parser.add_argument("--text", type=Path, default=LECTURE, help="another text, one sentence a line")
     parser.add_argument("--voice", choices=VOICES, default=VOICES[0])

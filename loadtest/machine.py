@@ -20,11 +20,7 @@ class Machine:
     load: float  # processes running on average over the last minute, before the measurement
 
     def __str__(self) -> str:
-        busy = (
-            ""
-            if self.load < 0.5
-            else f"; {self.load:.1f} processes were running already: figures are too low"
-        )
+        busy = "" if self.load < 0.5 else f"; {self.load:.1f} processes were running already: figures are too low"
         has = f"{self.processor}, {self.cores} cores, {self.memory_gib:.0f} GiB"
         return f"{has}, {self.system}, Python {self.python}{busy}"
 

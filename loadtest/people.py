@@ -71,4 +71,3 @@ class Person:
     def loses_connection(self) -> bool:
         """Whether the connection is lost before the next question."""
         return self._chance.random() < self._habits.reconnect
-

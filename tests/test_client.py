@@ -30,8 +30,7 @@ def client_of(handler: Callable[[httpx.Request], httpx.Response]) -> VivaClient:
 def answering(*events: dict | str, chop: int = 7) -> Callable[[httpx.Request], httpx.Response]:
     """Answers with the events as JSON lines, in chunks that end anywhere."""
     text = "".join(
-        (event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)) + "\n"
-        for event in events
+        (event if isinstance(event, str) else json.dumps(event, ensure_ascii=False)) + "\n" for event in events
     )
     body = text.encode()
     chunks: Iterable[bytes] = [body[at : at + chop] for at in range(0, len(body), chop)]
@@ -182,9 +181,7 @@ def test_progress_is_followed_to_its_end():
 
     def handler(request: httpx.Request) -> httpx.Response:
         return (
-            httpx.Response(200, text=body)
-            if request.url.path.endswith("/events")
-            else httpx.Response(200, json=whole)
+            httpx.Response(200, text=body) if request.url.path.endswith("/events") else httpx.Response(200, json=whole)
         )
 
     with client_of(handler) as client:
@@ -282,9 +279,7 @@ def test_lectures_are_listed_page_by_page():
         None: {"data": [{"lecture_id": "l2", "status": "ready"}], "has_more": True},
         "l2": {"data": [{"lecture_id": "l1", "status": "failed"}], "has_more": False},
     }
-    with client_of(
-        lambda request: httpx.Response(200, json=pages[request.url.params.get("after")])
-    ) as client:
+    with client_of(lambda request: httpx.Response(200, json=pages[request.url.params.get("after")])) as client:
         assert [lecture.lecture_id for lecture in client.lectures()] == ["l2", "l1"]
 
 

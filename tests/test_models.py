@@ -58,9 +58,7 @@ def hub() -> Iterator[Hub]:
             self.send_response(206 if asked else 200)
             self.send_header("Content-Length", str(len(body) - start))
             self.end_headers()
-            self.wfile.write(
-                body[start:] if state.cut_after is None else body[start : start + state.cut_after]
-            )
+            self.wfile.write(body[start:] if state.cut_after is None else body[start : start + state.cut_after])
 
         def log_message(self, *_args: object) -> None:
             pass
@@ -89,9 +87,7 @@ def test_a_right_file_lands_under_its_name_and_progress_ends_at_the_whole(hub, c
     """What the hub sends, and is what is pinned, is put in the model's folder without the repository's folders."""
     hub.content[PATH] = WEIGHTS
     seen: list[int] = []
-    folder = fetch(
-        tiny_model(), tmp_path, client, hub=hub.url, progress=lambda _model, count: seen.append(count)
-    )
+    folder = fetch(tiny_model(), tmp_path, client, hub=hub.url, progress=lambda _model, count: seen.append(count))
     assert (folder / "model.bin").read_bytes() == WEIGHTS
     assert [path.name for path in folder.iterdir()] == ["model.bin"]
     assert seen == sorted(seen)

@@ -128,9 +128,7 @@ def test_missing_flite_is_said_with_what_to_install(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize("script", ["#!/bin/sh\nexit 1\n", "#!/bin/sh\nexit 0\n"])
-def test_a_flite_that_writes_nothing_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
-):
+def test_a_flite_that_writes_nothing_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str):
     """Whether flite says that it failed or not: a sentence without audio is not passed over in silence."""
     put_in_front(monkeypatch, tmp_path, script)
 

@@ -24,9 +24,7 @@ __all__ = ["DEFAULT_URL", "Lecture", "ServerUnreachable", "Session", "VivaClient
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 _CONNECT_S = 5.0
-_LONGEST_SILENCE_S = (
-    120.0  # a turn's deadline on the server is a minute, and it ends every turn with an event
-)
+_LONGEST_SILENCE_S = 120.0  # a turn's deadline on the server is a minute, and it ends every turn with an event
 _RECONNECTS = 5
 _RECONNECT_AFTER_S = 1.0  # five of them outlast a part that the launcher starts anew
 _LECTURE = ("lecture_id", "status")  # what is always known of one
@@ -56,9 +54,7 @@ class VivaClient:
         timeout = httpx.Timeout(_LONGEST_SILENCE_S, connect=_CONNECT_S)
         # A proxy for the web must not get what is meant for this machine or this network.
         try:
-            self._http = httpx.Client(
-                base_url=self.url, timeout=timeout, transport=transport, trust_env=False
-            )
+            self._http = httpx.Client(base_url=self.url, timeout=timeout, transport=transport, trust_env=False)
         except (httpx.InvalidURL, ValueError) as error:
             raise _wrong_url() from error
         if self._http.base_url.scheme not in ("http", "https") or not self._http.base_url.host:
@@ -211,9 +207,7 @@ class VivaClient:
                 yield line
                 if kind in ("done", "error"):
                     return
-        raise ServerUnreachable(
-            "The answer broke off: the server closed the connection before it was complete."
-        )
+        raise ServerUnreachable("The answer broke off: the server closed the connection before it was complete.")
 
     def _call(self, method: str, path: str, *needed: str, **body: Any) -> dict[str, Any]:
         """The object that is answered, which has the fields `needed`; an empty one for an empty answer."""

@@ -40,7 +40,6 @@ def lecture_of(body: dict[str, Any]) -> Lecture:
         error=error.get("message"),
         error_code=error.get("code"),
         segments=tuple(
-            Segment(start=entry["start"], end=entry["end"], text=entry["text"])
-            for entry in body.get("segments") or ()
+            Segment(start=entry["start"], end=entry["end"], text=entry["text"]) for entry in body.get("segments") or ()
         ),
     )

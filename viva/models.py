@@ -113,9 +113,7 @@ def fetch(model: Model, root: Path, client: httpx.Client, *, hub: str = HUB, pro
         target = folder / file.name
         if not _matches(target, file):
             url = f"{hub.rstrip('/')}/{model.repo}/resolve/{model.revision}/{file.path}"
-            _fetch_file(
-                file, url, target, client, lambda count, before=arrived: progress(model, before + count)
-            )
+            _fetch_file(file, url, target, client, lambda count, before=arrived: progress(model, before + count))
         arrived += file.bytes
         progress(model, arrived)
     return folder
@@ -130,9 +128,7 @@ def by_hand(models: list[Model], root: Path, *, hub: str = HUB) -> str:
     )
 
 
-def _fetch_file(
-    file: ModelFile, url: str, target: Path, client: httpx.Client, progress: Callable[[int], None]
-) -> None:
+def _fetch_file(file: ModelFile, url: str, target: Path, client: httpx.Client, progress: Callable[[int], None]) -> None:
     part = target.with_name(target.name + ".part")
     try:
         if not _matches(part, file):
@@ -158,9 +154,7 @@ def _fetch_file(
     part.replace(target)
 
 
-def _download(
-    file: ModelFile, url: str, part: Path, client: httpx.Client, progress: Callable[[int], None]
-) -> None:
+def _download(file: ModelFile, url: str, part: Path, client: httpx.Client, progress: Callable[[int], None]) -> None:
     """Appends to `part` what is missing of it, and never more than one block beyond the pinned size."""
     here = part.stat().st_size if part.exists() else 0
     if here >= file.bytes:
@@ -172,9 +166,7 @@ def _download(
         if response.status_code != 206:  # the server sends the whole file, whatever was asked for
             here = 0
         with part.open("ab" if here else "wb") as out:
-            for (
-                block
-            ) in response.iter_raw():  # as it comes: blocks of a set size would be lost when it breaks off
+            for block in response.iter_raw():  # as it comes: blocks of a set size would be lost when it breaks off
                 out.write(block)
                 here += len(block)
                 progress(min(here, file.bytes))

@@ -54,10 +54,7 @@ async def measure(running: list[Way], question: Question, options: argparse.Name
     """All ways in turns."""
     for way in running:
         await one_by_one(way, question, 1)  # what is loaded with the first question
-    many = [
-        [await all_at_once(way, question, options.conversations) for way in running]
-        for _ in range(options.rounds)
-    ]
+    many = [[await all_at_once(way, question, options.conversations) for way in running] for _ in range(options.rounds)]
     one = [await one_by_one(way, question, options.turns) for way in running]
     return one, [merged(rounds) for rounds in zip(*many, strict=True)]
 
@@ -83,22 +80,16 @@ def compare(options: argparse.Namespace) -> Levels:
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--conversations", type=int, default=20, help="how many at once")
     parser.add_argument("--rounds", type=int, default=1, help="how often each way has so many")
     parser.add_argument("--turns", type=int, default=5, help="how often one person asks")
     parser.add_argument("--sentences", type=int, default=4, help="how many long sentences an answer has")
-    parser.add_argument(
-        "--only", nargs="+", choices=NAMES, default=list(NAMES), help="the ways that are compared"
-    )
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=list(NAMES), help="the ways that are compared")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     if "pipecat" in options.only and not (ENVIRONMENTS / "pipecat/made-from").exists():
-        raise SystemExit(
-            "pipecat is not installed: run scripts/benchmark_env pipecat first, or leave it out (--only)."
-        )
+        raise SystemExit("pipecat is not installed: run scripts/benchmark_env pipecat first, or leave it out (--only).")
     machine = this_machine()
     print(f"{machine}\n")
     pace = stages.Pace(options.sentences)

@@ -29,9 +29,7 @@ class FakeStages:
 
     def __init__(self, pace: stages.Pace) -> None:
         self._pace = pace
-        self._noise = random.Random(0).randbytes(
-            2 * round(stages.RATE_HZ * (stages.spoken_s(pace.answer) + 1))
-        )
+        self._noise = random.Random(0).randbytes(2 * round(stages.RATE_HZ * (stages.spoken_s(pace.answer) + 1)))
 
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
@@ -67,9 +65,7 @@ class FakeStages:
     async def _chunks(self, words: list[str], came: float, usage: dict | None) -> AsyncIterator[bytes]:
         for number, word in enumerate(words):
             await _until(came + stages.FIRST_TOKEN_S + number * self._pace.token_gap_s)
-            yield _chunk(
-                [{"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}]
-            )
+            yield _chunk([{"index": 0, "delta": {"role": "assistant", "content": word}, "finish_reason": None}])
         yield _chunk([{"index": 0, "delta": {}, "finish_reason": "stop"}])
         if usage:
             yield _chunk([], usage)

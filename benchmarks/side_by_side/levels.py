@@ -58,9 +58,7 @@ class Level:
 def merged(levels: Iterable[Level]) -> Level:
     """The rounds of one way as one. Memory is the first round's: later ones find what that has left."""
     first, *others = levels
-    whole = Level(
-        first.way, first.conversations, idle_bytes=first.idle_bytes, active_bytes=first.active_bytes
-    )
+    whole = Level(first.way, first.conversations, idle_bytes=first.idle_bytes, active_bytes=first.active_bytes)
     for level in (first, *others):
         whole.first_audio_s += level.first_audio_s
         whole.failed += level.failed

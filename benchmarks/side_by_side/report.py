@@ -10,9 +10,7 @@ def print_report(one: Sequence[Level], many: Sequence[Level], pace: stages.Pace)
     """One table for both, then the aims as far as there are figures for them."""
     path_s = pace.critical_path_s()
     print(f"critical path: {path_s * 1000:.0f} ms to the first clause's first byte, ", end="")
-    print(
-        f"{pace.critical_path_s(whole_sentence=True) * 1000:.0f} ms to the first whole sentence's; ", end=""
-    )
+    print(f"{pace.critical_path_s(whole_sentence=True) * 1000:.0f} ms to the first whole sentence's; ", end="")
     print(f"one stage after the other: {stages.ONE_AFTER_THE_OTHER_S:.2f} s")
     print(f"an answer: {len(pace.tokens)} tokens, {stages.spoken_s(pace.answer):.0f} s of speech\n")
     head = (

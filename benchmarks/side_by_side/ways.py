@@ -73,9 +73,7 @@ def pipecat(stages_url: str, folder: Path, core: int | None) -> Iterator[Way]:
 def in_sequence(stages_url: str, folder: Path, core: int | None) -> Iterator[Way]:
     """in_sequence.py."""
     port, log = free_ports(1)[0], folder / "in_sequence.log"
-    command = Started(
-        [sys.executable, "-m", "benchmarks.side_by_side.in_sequence", str(port), stages_url], {}
-    )
+    command = Started([sys.executable, "-m", "benchmarks.side_by_side.in_sequence", str(port), stages_url], {})
     with running(command, core=core, log=log) as process:
         _wait(f"http://{LOOPBACK}:{port}/readyz", process, log)
         yield Way("one after the other", process.pid, f"http://{LOOPBACK}:{port}/ask", SequenceCaller)

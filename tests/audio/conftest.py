@@ -137,9 +137,7 @@ class Outcome:
 def work() -> Callable[..., Outcome]:
     """Runs the worker itself on a file and measures it."""
 
-    def run(
-        path: Path, action: str = "inspect", *, max_duration_s: float = 10_800.0, **changes: object
-    ) -> Outcome:
+    def run(path: Path, action: str = "inspect", *, max_duration_s: float = 10_800.0, **changes: object) -> Outcome:
         fields = {"max_memory_bytes": 160 << 20, "cpu_s": 10.0, **changes}
         job = Job(action=action, path=str(path), max_duration_s=max_duration_s, **fields)
         paths = [str(Path(__file__).parents[2]), *filter(None, sys.path)]

@@ -48,9 +48,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_an_answer_means_that_the_child_is_gone(
-    recording: Callable, decoder: Decoder, long: Path
-) -> None:
+async def test_an_answer_means_that_the_child_is_gone(recording: Callable, decoder: Decoder, long: Path) -> None:
     """Once a job is done, early or late, its child has ended and been reaped."""
     idle = descendants()
     await decoder.inspect(recording("wav"), LIMITS)
@@ -237,9 +235,7 @@ except OSError:
 
 def test_a_child_can_open_one_file_and_no_other() -> None:
     """Whatever a recording talks FFmpeg into, the system lets the child open nothing but the recording."""
-    told = subprocess.run(
-        [sys.executable, "-c", CURIOUS], cwd=ROOT, check=True, capture_output=True, timeout=60
-    )
+    told = subprocess.run([sys.executable, "-c", CURIOUS], cwd=ROOT, check=True, capture_output=True, timeout=60)
     assert told.stdout == b"refused\n"
 
 

@@ -20,9 +20,7 @@ def tone(seconds: float, rate_hz: int, frequency_hz: float = 440.0) -> bytes:
     return (np.sin(2 * np.pi * frequency_hz * times) * 16384).astype("<i2").tobytes()
 
 
-def encoded(
-    audio_format: str, pcm: bytes, rate_hz: int, out_rate_hz: int | None = None, block: int = 3201
-) -> bytes:
+def encoded(audio_format: str, pcm: bytes, rate_hz: int, out_rate_hz: int | None = None, block: int = 3201) -> bytes:
     """The whole file, fed in blocks of an odd number of bytes."""
     encoder = Encoder(audio_format, rate_hz, out_rate_hz)
     parts = [encoder.feed(pcm[start : start + block]) for start in range(0, len(pcm), block)]

@@ -84,9 +84,7 @@ async def test_a_video_without_sound_is_refused(name: str, recording: Callable, 
     assert refused.value.code == "audio_no_stream"
 
 
-async def test_damage_in_the_middle_is_stepped_over(
-    recording: Callable, decoder: Decoder, tmp_path: Path
-) -> None:
+async def test_damage_in_the_middle_is_stepped_over(recording: Callable, decoder: Decoder, tmp_path: Path) -> None:
     """A few broken packets cost their own sound and no more."""
     data = bytearray(recording("mp3_plain", 12.0).read_bytes())
     at = len(data) // 2
@@ -98,9 +96,7 @@ async def test_damage_in_the_middle_is_stepped_over(
 
 
 @pytest.mark.parametrize("name", ["aiff", "webm", "flac", "mka_vorbis", "m4a_faststart"])
-def test_a_file_too_big_to_walk_through_is_checked_at_its_end(
-    name: str, recording: Callable, tmp_path: Path
-) -> None:
+def test_a_file_too_big_to_walk_through_is_checked_at_its_end(name: str, recording: Callable, tmp_path: Path) -> None:
     """With no time to walk, the duration is still right, and a cut end is still found."""
     path = recording(name, 12.0)
     with Media(str(path)) as media:

@@ -122,9 +122,7 @@ async def test_too_long_is_refused_and_just_long_enough_is_not(recording: Callab
 
 
 @pytest.mark.parametrize("kind", ["hls", "concat", "sdp", "dash", "hls in mp3 clothes"])
-async def test_a_playlist_opens_nothing(
-    kind: str, recording: Callable, decoder: Decoder, tmp_path: Path
-) -> None:
+async def test_a_playlist_opens_nothing(kind: str, recording: Callable, decoder: Decoder, tmp_path: Path) -> None:
     """A playlist with the path of a good recording in it is refused as no recording."""
     target = tmp_path / "good.aac"  # a name that FFmpeg's own caution about playlists would let pass
     target.write_bytes(recording("aac").read_bytes())

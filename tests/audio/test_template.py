@@ -53,9 +53,7 @@ def wait_until_gone(processes: list[psutil.Process]) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts threads and descriptors in /proc")
-async def test_many_jobs_leave_nothing_behind(
-    recording: Callable, decoder: Decoder, others: frozenset
-) -> None:
+async def test_many_jobs_leave_nothing_behind(recording: Callable, decoder: Decoder, others: frozenset) -> None:
     """After two hundred jobs there is no zombie, no descriptor, no thread and no memory more than after ten."""
     ours, template = psutil.Process(), child_of(psutil.Process(), others)
 
@@ -70,9 +68,7 @@ async def test_many_jobs_leave_nothing_behind(
     assert template.memory_info().rss < rss + 1e6
 
 
-async def test_a_template_that_died_idle_costs_no_job(
-    recording: Callable, decoder: Decoder, others: frozenset
-) -> None:
+async def test_a_template_that_died_idle_costs_no_job(recording: Callable, decoder: Decoder, others: frozenset) -> None:
     """When the template is killed between two jobs, the next ones are served by another."""
     template = child_of(psutil.Process(), others)
     template.kill()

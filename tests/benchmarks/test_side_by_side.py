@@ -93,7 +93,4 @@ def test_the_report_has_a_line_for_each_level(capsys):
     print_report([level("Viva", 2.0, 0, count=3)], [merged(rounds)], PACE)
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("| Viva | 3 | 3 | 0 | 2000 / 2000 / 2000 ms |") for line in lines)
-    assert any(
-        line.startswith("| Viva | 20 | 40 | 0 | 2050 /") and "150 ms | 0.00 / 3.00 MB" in line
-        for line in lines
-    )
+    assert any(line.startswith("| Viva | 20 | 40 | 0 | 2050 /") and "150 ms | 0.00 / 3.00 MB" in line for line in lines)

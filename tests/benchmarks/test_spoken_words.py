@@ -35,9 +35,7 @@ def test_spelling_is_not_an_error(said: str, heard: str):
 
 def test_errors_are_counted():
     """One word wrong, one missing and one invented, of nine, is a rate of one third."""
-    errors = word_errors(
-        "a slab of germanium lay there on that day", "a slab of jermaine there on that very day"
-    )
+    errors = word_errors("a slab of germanium lay there on that day", "a slab of jermaine there on that very day")
 
     assert (errors.substitutions, errors.deletions, errors.insertions) == (1, 1, 1)
     assert errors.wer == pytest.approx(1 / 3)

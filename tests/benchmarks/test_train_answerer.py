@@ -50,9 +50,7 @@ def test_what_is_written_is_what_is_read():
 
 def test_the_file_names_every_feature():
     """In the order of the features, so that a change is seen as one."""
-    text = as_toml(
-        Weights(*(np.arange(len(names)) for names in (RANKING, FOLLOWING, COVERING)), intercept=0.0)
-    )
+    text = as_toml(Weights(*(np.arange(len(names)) for names in (RANKING, FOLLOWING, COVERING)), intercept=0.0))
     assert [line.split(" = ")[0] for line in text.splitlines() if " = " in line] == [
         *RANKING,
         *FOLLOWING,

@@ -20,9 +20,7 @@ SHARED_MODELS = {"volume": {"enabled": True, "storageClass": "efs"}}
 QWEN = {"profile": "qwen2.5-omni-3b"}
 LLAMA = {"profile": "llama-3.1-8b-instruct"}
 HUB_TOKEN = {"existingSecret": "hub-token"}
-FRONT_DOOR = {
-    "frontDoor": {"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}}}]}
-}
+FRONT_DOOR = {"frontDoor": {"from": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "edge"}}}]}}
 GATEWAY = {
     "enabled": "gateway",
     "host": "viva.example.org",
@@ -54,9 +52,7 @@ WRITTEN: dict[str, dict] = {
     "redis by URL": {"redis": {"enabled": False, "url": "rediss://redis.example.org:6380/0"}},
     "redis by secret": {"redis": {"existingSecret": "elasticache", "urlKey": "address", "port": 6380}},
     "redis with a given password": {"redis": {"auth": {"password": "correct-horse.battery~staple"}}},
-    "redis with the password of a secret": {
-        "redis": {"auth": {"existingSecret": "redis-key", "passwordKey": "word"}}
-    },
+    "redis with the password of a secret": {"redis": {"auth": {"existingSecret": "redis-key", "passwordKey": "word"}}},
     "redis without a volume": {"redis": {"persistence": {"enabled": False}, "appendfsync": "everysec", "pdb": False}},
     # Objects.
     "objects in an emptyDir": {"objectStore": {"type": "emptyDir"}},
@@ -154,9 +150,7 @@ WRITTEN: dict[str, dict] = {
         "vllm": {"groups": {"qwen": {**QWEN, "autoscaling": {"enabled": True}}}},
     },
     "a model group with a volume of each pod's own": {
-        "vllm": {
-            "groups": {"llama": {**LLAMA, "kind": "StatefulSet", "cache": {"type": "perReplica"}, "replicas": 2}}
-        },
+        "vllm": {"groups": {"llama": {**LLAMA, "kind": "StatefulSet", "cache": {"type": "perReplica"}, "replicas": 2}}},
         "models": HUB_TOKEN,
     },
     "models on a shared volume, by a job": {
@@ -203,9 +197,7 @@ WRITTEN: dict[str, dict] = {
         "llm": {
             "servers": [{"name": "hosted", "url": "https://llm.example.org/v1", "model": "large"}],
             "extraEnvFrom": [{"secretRef": {"name": "llm-keys"}}],
-            "networkPolicy": {
-                "egress": [{"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}], "ports": [{"port": 443}]}]
-            },
+            "networkPolicy": {"egress": [{"to": [{"ipBlock": {"cidr": "203.0.113.0/24"}}], "ports": [{"port": 443}]}]},
         }
     },
     # The way in.
@@ -288,9 +280,7 @@ LAID_OVER = {"values-eks-gateway.yaml": ["values-eks.yaml"]}
 
 def _of_the_cluster_folder() -> dict[str, dict]:
     """The values files of k8s/, each as whoever installs with it gets them, but for asking the cluster."""
-    return {
-        f"k8s/{path.name}": _with_those_below(path.name) | NO_CLUSTER for path in sorted(K8S.glob("values-*.yaml"))
-    }
+    return {f"k8s/{path.name}": _with_those_below(path.name) | NO_CLUSTER for path in sorted(K8S.glob("values-*.yaml"))}
 
 
 def _with_those_below(name: str) -> dict:

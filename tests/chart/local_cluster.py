@@ -182,9 +182,7 @@ class RunningContainer:
         """Waits until a probe of the manifest ("startup", "readiness", "liveness") succeeds."""
         deadline = time.monotonic() + _PATIENCE_S
         while not self.answers(probe):
-            assert self.process.poll() is None, (
-                f"{self.pod} ended with {self.process.returncode}:\n{self.log[-3000:]}"
-            )
+            assert self.process.poll() is None, f"{self.pod} ended with {self.process.returncode}:\n{self.log[-3000:]}"
             assert time.monotonic() < deadline, f"{self.pod}: {probe} does not succeed:\n{self.log[-3000:]}"
             time.sleep(0.1)
 

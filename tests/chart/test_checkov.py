@@ -47,9 +47,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     report = json.loads(said.stdout)
     assert report["summary"]["parsing_errors"] == 0
     assert report["summary"]["passed"] > 1000
-    return {
-        (found["check_id"], found["resource"]): found["check_name"] for found in report["results"]["failed_checks"]
-    }
+    return {(found["check_id"], found["resource"]): found["check_name"] for found in report["results"]["failed_checks"]}
 
 
 def is_allowed(check: str, resource: str) -> bool:

@@ -120,9 +120,7 @@ def test_every_metric_that_is_asked_for_exists(place: str, expression: str, know
 def test_the_adapter_serves_what_the_autoscalers_ask_for(known: dict[str, set[str]]):
     """The series of its rules exist, and each pods metric of an HPA comes out of one of them."""
     rendered = render(EVERYTHING)
-    (config,) = [
-        each for each in rendered.kind("ConfigMap") if each["metadata"]["name"].endswith("prometheus-adapter")
-    ]
+    (config,) = [each for each in rendered.kind("ConfigMap") if each["metadata"]["name"].endswith("prometheus-adapter")]
     served = set()
     for rule in yaml.safe_load(config["data"]["rules.yaml"]):
         series = [asked.metric for asked in metrics_of(rule["seriesQuery"])]

@@ -164,9 +164,7 @@ def test_readiness_and_life_generate_a_token(rendered: Rendered):
         assert {script, "generate_token.py"} <= set(scripts["data"])
 
 
-@pytest.mark.parametrize(
-    "profile", ["qwen2.5-omni-3b", "llama-3.1-8b-instruct", "llama-3.1-8b-instruct-h100"]
-)
+@pytest.mark.parametrize("profile", ["qwen2.5-omni-3b", "llama-3.1-8b-instruct", "llama-3.1-8b-instruct-h100"])
 def test_a_profile_needs_nothing_but_its_name(profile: str):
     """`--set vllm.groups.own.profile=NAME` is a whole group."""
     (pod,) = groups_of(render({"vllm": {"groups": {"own": {"profile": profile}}}}))

@@ -130,9 +130,7 @@ def test_what_a_pod_is_told_to_call_it_may_call(rendered):
         return
     ways = open_ways(rendered)
     services = {each["metadata"]["name"]: each for each in rendered.kind("Service")}
-    called = {
-        (pod.component, host, port) for pod in rendered.pods for host, port in addresses(pod) if host in services
-    }
+    called = {(pod.component, host, port) for pod in rendered.pods for host, port in addresses(pod) if host in services}
     assert {who for who, _, _ in called} >= {"orchestrator"}
     for who, host, port in called:
         component = services[host]["metadata"]["labels"]["app.kubernetes.io/component"]

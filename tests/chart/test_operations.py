@@ -118,9 +118,7 @@ def test_the_release_and_its_namespace_have_one_name(text: str):
     for command in commands(text):
         for namespace in re.findall(r"(?:-n|--namespace) (\S+)", command):
             assert namespace in ("viva", "kube-system", "nvidia-device-plugin"), command
-        for release in re.findall(
-            r"helm (?:upgrade --install|upgrade|test|history|rollback|uninstall) (\S+)", command
-        ):
+        for release in re.findall(r"helm (?:upgrade --install|upgrade|test|history|rollback|uninstall) (\S+)", command):
             assert release in ("viva", "nvdp", "aws-load-balancer-controller"), command
 
 

@@ -152,9 +152,7 @@ def password(helm: Helm) -> str:
     return secret["stringData"]["password"]
 
 
-@pytest.mark.parametrize(
-    "combination", ["redis with a given password", "two model groups, HPA", "Prometheus operator"]
-)
+@pytest.mark.parametrize("combination", ["redis with a given password", "two model groups, HPA", "Prometheus operator"])
 def test_the_same_values_render_the_same_text(combination: str):
     """With a given password, two renderings are equal byte for byte: no time, no chance, no order of maps."""
     given = ALL[combination] | {"redis": {"auth": {"password": "given"}}}

@@ -100,7 +100,9 @@ def test_a_place_to_save_at_that_cannot_be_written_is_refused_before_anything_is
     assert "[save_failed]" in done.stderr
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:80a", "http://[::1", "notaurl", "127.0.0.1:8080", "ftp://viva", "http://"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:80a", "http://[::1", "notaurl", "127.0.0.1:8080", "ftp://viva", "http://"]
+)
 def test_an_address_that_is_none_is_status_2(url):
     """The sentence names the variable and shows an address."""
     done = viva("status", VIVA_URL=url)

@@ -30,10 +30,7 @@ def test_the_stages_follow_each_other_as_they_ran():
 
 def test_stages_that_did_not_run_have_no_row():
     """A typed question that got only text has neither transcription nor speech."""
-    labels = [
-        row.label
-        for row in rows(Receipt(recall_ms=2, llm_first_token_ms=9, first_sentence_ms=9, total_ms=12))
-    ]
+    labels = [row.label for row in rows(Receipt(recall_ms=2, llm_first_token_ms=9, first_sentence_ms=9, total_ms=12))]
     assert labels == ["recall", "first token", "first clause", "whole turn"]
 
 

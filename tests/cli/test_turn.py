@@ -20,9 +20,7 @@ def done(**changes) -> Done:
         "session_id": "s1",
         "question": "who",
         "answer": "Jack Kilby.",
-        "citations": (
-            Citation("l1", 240.2, 249.9, "the first\x1b[2J circuit was made by [bold]jack kilby[/bold]"),
-        ),
+        "citations": (Citation("l1", 240.2, 249.9, "the first\x1b[2J circuit was made by [bold]jack kilby[/bold]"),),
         "degraded": None,
         "usage": Usage(),
         "receipt": Receipt(asr_ms=300, llm_first_token_ms=310, first_audio_ms=400, total_ms=500),

@@ -44,9 +44,7 @@ def in_session(url: str, session_id: str) -> str:
 
 def asked(*texts: str) -> list[dict]:
     """A conversation, the user's turn first."""
-    return [
-        {"role": "assistant" if number % 2 else "user", "content": text} for number, text in enumerate(texts)
-    ]
+    return [{"role": "assistant" if number % 2 else "user", "content": text} for number, text in enumerate(texts)]
 
 
 def frames(facts: list[Fact], kind: str) -> list[Fact]:

@@ -59,9 +59,7 @@ def test_it_says_that_the_engine_does_not_answer(programs):
 def test_only_the_images_that_are_named_are_built(programs):
     """With the tag, the platform and the build arguments that are asked for."""
     programs.add("podman")
-    ran = programs.run(
-        "images", "build", "tts", TAG="try", PLATFORM="linux/arm64", BUILD_ARGS="A=b C=d"
-    )
+    ran = programs.run("images", "build", "tts", TAG="try", PLATFORM="linux/arm64", BUILD_ARGS="A=b C=d")
     (build,) = [call for call in ran.calls if " build " in call]
     assert "--tag localhost/viva-tts:try " in build
     assert build.endswith("--platform linux/arm64 --build-arg A=b --build-arg C=d .")

@@ -16,9 +16,7 @@ from viva.plan.search import Objective, Search
 from viva.plan.sensitivity import changes
 from viva.plan.unusable import Unusable
 
-PRICES = Prices(
-    {"cpu_node": Price("A node", "hour", 0.2), "s3_gb": Price("S3", "month", 0.02)}, "2026", "USD", 730
-)
+PRICES = Prices({"cpu_node": Price("A node", "hour", 0.2), "s3_gb": Price("S3", "month", 0.02)}, "2026", "USD", 730)
 
 
 @pytest.fixture

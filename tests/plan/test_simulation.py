@@ -83,8 +83,7 @@ def test_a_second_replica_halves_the_load(figures: Figures):
     one, two = (Layout({"tts": count}, cores=dict.fromkeys(figures.stages, 2.0)) for count in (1, 2))
     assert bounds_per_s(figures, two)["tts"] == 2 * bounds_per_s(figures, one)["tts"]
     tails = [
-        percentile(Simulation(figures, layout).run(arrivals(10, 1500)).stage_ms["tts"], 0.95)
-        for layout in (one, two)
+        percentile(Simulation(figures, layout).run(arrivals(10, 1500)).stage_ms["tts"], 0.95) for layout in (one, two)
     ]
     # Not by half: the clauses of one turn still wait for each other.
     assert tails[1] < tails[0] * 0.6

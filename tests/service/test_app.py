@@ -73,9 +73,9 @@ async def test_errors_have_one_shape(client, name, status, code):
 
 async def test_wrong_bodies_are_400_with_the_field(client):
     """Invalid JSON and a field of the wrong type are told apart."""
-    assert (await client.post("/count", content=b"{", headers={"Content-Type": "application/json"})).json()[
-        "error"
-    ]["code"] == "invalid_json"
+    assert (await client.post("/count", content=b"{", headers={"Content-Type": "application/json"})).json()["error"][
+        "code"
+    ] == "invalid_json"
     error = (await client.post("/count", json={"count": "x"})).json()["error"]
     assert (error["code"], error["param"]) == ("invalid_request", "count")
     assert (await client.get("/nowhere")).json()["error"]["code"] == "not_found"

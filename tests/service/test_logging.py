@@ -51,9 +51,7 @@ def test_auto_is_text_on_a_terminal_and_json_otherwise(log_format, on_terminal, 
         assert not line.lstrip().startswith("{")
 
 
-@pytest.mark.parametrize(
-    "value", ["'\\ud800'", "2**70", "{1: 2}", "{'a', 'a'}", "ValueError('x')", "float('nan')"]
-)
+@pytest.mark.parametrize("value", ["'\\ud800'", "2**70", "{1: 2}", "{'a', 'a'}", "ValueError('x')", "float('nan')"])
 def test_every_value_can_be_logged(value):
     """A line is not lost for what is in it."""
     log = LOG.format(log_format="json").replace("count=3", f"count={value}")
@@ -63,12 +61,15 @@ def test_every_value_can_be_logged(value):
 
 def test_sessions_in_the_addresses_of_websockets_are_not_logged():
     """Who has a session's id has the session; uvicorn would log it with the query."""
-    log = LOG.format(log_format="json") + """
+    log = (
+        LOG.format(log_format="json")
+        + """
 import logging
 error = logging.getLogger("uvicorn.error")
 error.info('%s - "WebSocket %s" [accepted]', "1.2.3.4:5", "/v1/realtime?session_id=ses_secret")
 error.info("Started server process")
 """
+    )
     logged = subprocess.run([sys.executable, "-c", log], capture_output=True, text=True, check=True).stderr
     assert "ses_secret" not in logged
     assert "Started server process" in logged

@@ -34,9 +34,7 @@ def test_values_come_from_the_environment():
 def test_every_wrong_variable_gets_a_sentence(capsys):
     """The sentence has the variable, the value, what is needed and what it sets; secrets are not repeated."""
     with pytest.raises(SystemExit) as stop:
-        load_settings(
-            Example, {"VIVA_EXAMPLE_SPEED": "fast", "VIVA_PORT": "99999", "VIVA_EXAMPLE_KEY": "abc123"}
-        )
+        load_settings(Example, {"VIVA_EXAMPLE_SPEED": "fast", "VIVA_PORT": "99999", "VIVA_EXAMPLE_KEY": "abc123"})
     assert stop.value.code == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3

@@ -151,9 +151,7 @@ async def test_a_refused_websocket_is_mapped(upstream, path, kind, code):
 def test_every_error_of_the_client_is_mapped():
     """A new exception class of aiohttp cannot slip through as itself."""
     upstream = Upstream("asr", "http://x", session=None)
-    classes = [
-        c for _, c in inspect.getmembers(aiohttp, inspect.isclass) if issubclass(c, aiohttp.ClientError)
-    ]
+    classes = [c for _, c in inspect.getmembers(aiohttp, inspect.isclass) if issubclass(c, aiohttp.ClientError)]
     assert len(classes) > 10
     for cls in classes:
         assert isinstance(upstream.mapped(cls.__new__(cls)), VivaError)

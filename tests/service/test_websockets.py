@@ -62,9 +62,7 @@ async def app():
 @pytest.fixture
 async def server(app):
     """It runs; its URL is in `url`."""
-    settings = ServiceSettings(port=1, ws_message_bytes=4096, drain_s=PATIENCE_S).model_copy(
-        update={"port": 0}
-    )
+    settings = ServiceSettings(port=1, ws_message_bytes=4096, drain_s=PATIENCE_S).model_copy(update={"port": 0})
     server = Server(server_config(app, settings), app.state.stopping)
     serving = asyncio.create_task(server._serve())
     async with asyncio.timeout(PATIENCE_S):

@@ -19,7 +19,7 @@ structlog.get_logger().info("request", code="not_this", reason="nor this")
 """
 
 
-REASONS = ["It's \"so\".\nRun `make models` = é, reason=x.", "short", "It's so.", 'The "one".']
+REASONS = ['It\'s "so".\nRun `make models` = é, reason=x.', "short", "It's so.", 'The "one".']
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])

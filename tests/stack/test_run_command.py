@@ -187,9 +187,7 @@ def test_an_engine_that_cannot_start_is_told_in_its_own_words(family, tmp_path):
 
 def test_an_unknown_variable_is_a_sentence(family, tmp_path):
     """A misspelt variable stops the start with a did-you-mean."""
-    status, message = refused(
-        {**family.environ, "VIVA_DATA_DIR": str(tmp_path), "VIVA_LOG_LEVL": "debug"}, "run"
-    )
+    status, message = refused({**family.environ, "VIVA_DATA_DIR": str(tmp_path), "VIVA_LOG_LEVL": "debug"}, "run")
     assert status == 2
     assert "did you mean VIVA_LOG_LEVEL?" in message
 

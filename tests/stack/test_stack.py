@@ -51,9 +51,7 @@ def is_running(pid: int) -> bool:
 
 def group_members(group: int) -> list[int]:
     return [
-        process.pid
-        for process in psutil.process_iter()
-        if is_running(process.pid) and _group_of(process.pid) == group
+        process.pid for process in psutil.process_iter() if is_running(process.pid) and _group_of(process.pid) == group
     ]
 
 
@@ -68,9 +66,7 @@ def test_the_first_part_is_ready_before_the_others_start(program, tmp_path):
     """Redis comes first: what needs it does not start before it answers."""
     order: list[str] = []
     watch = f"import pathlib; assert pathlib.Path({str(tmp_path / 'redis.ready')!r}).exists(); {STAY}"
-    with Stack(
-        [program("redis", STAY), program("asr", watch), program("tts", watch)], tmp_path / "logs"
-    ) as stack:
+    with Stack([program("redis", STAY), program("asr", watch), program("tts", watch)], tmp_path / "logs") as stack:
         stack.start(PATIENCE_S, lambda part: order.append(part.name))
         assert order[0] == "redis"
         assert sorted(order) == ["asr", "redis", "tts"]
@@ -78,9 +74,7 @@ def test_the_first_part_is_ready_before_the_others_start(program, tmp_path):
         assert stack["asr"].last_lines(1) == ["here I am"]
 
 
-@pytest.mark.parametrize(
-    "code", [STAY, STUBBORN, WITH_CHILD], ids=["obedient", "deaf to SIGTERM", "with a child"]
-)
+@pytest.mark.parametrize("code", [STAY, STUBBORN, WITH_CHILD], ids=["obedient", "deaf to SIGTERM", "with a child"])
 def test_leaving_the_stack_ends_every_process(program, tmp_path, code):
     """Neither a part that ignores SIGTERM nor the child of a part outlives the stack, nor does the guard."""
     with Stack([program("redis", STAY), program("asr", code)], tmp_path / "logs") as stack:
@@ -123,9 +117,7 @@ def test_a_part_that_never_becomes_ready_is_named(program, tmp_path):
     """Waiting ends at the time limit with the name of what was waited for."""
     with (
         pytest.raises(PartFailed, match="tts did not become ready in time"),
-        Stack(
-            [program("redis", STAY), program("tts", "import time; time.sleep(600)")], tmp_path / "logs"
-        ) as stack,
+        Stack([program("redis", STAY), program("tts", "import time; time.sleep(600)")], tmp_path / "logs") as stack,
     ):
         stack.start(0.8)
 
@@ -173,9 +165,7 @@ def test_a_launcher_that_is_killed_together_with_its_guard_takes_the_parts_along
     process.kill()
     wait_until(lambda: not any(is_running(group) for group in groups))
     for group in groups:
-        with contextlib.suppress(
-            ProcessLookupError
-        ):  # the child of a part, which in a service ends by itself
+        with contextlib.suppress(ProcessLookupError):  # the child of a part, which in a service ends by itself
             os.killpg(group, signal.SIGKILL)
 
 
@@ -202,9 +192,7 @@ def test_a_part_that_keeps_dying_stops_everything(program, tmp_path):
     """After the deaths allowed within the time the supervisor gives up, with the log's end."""
     with Stack([program("redis", STAY), program("llm", STAY)], tmp_path / "logs") as stack:
         stack.start(PATIENCE_S)
-        supervisor = Supervisor(
-            stack, on_death=lambda _text: None, on_ready=lambda _part: None, deaths_allowed=1
-        )
+        supervisor = Supervisor(stack, on_death=lambda _text: None, on_ready=lambda _part: None, deaths_allowed=1)
 
         def die() -> None:
             os.kill(stack["llm"].pid, signal.SIGKILL)

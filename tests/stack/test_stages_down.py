@@ -46,9 +46,7 @@ def turn(client: VivaClient, lecture_id: str, question, session: str | None = No
         return [Error(error.code, error.message, error.retryable)]
 
 
-def test_without_ears_a_spoken_question_gets_one_error_and_a_typed_one_its_answer(
-    without, client, lecture, spoken
-):
+def test_without_ears_a_spoken_question_gets_one_error_and_a_typed_one_its_answer(without, client, lecture, spoken):
     """asr killed: asr_unavailable, retryable; typing still works, and so does speaking once asr is back."""
     with without("asr"):
         (error,) = turn(client, lecture.lecture_id, spoken.question)

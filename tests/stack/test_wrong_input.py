@@ -87,9 +87,7 @@ def test_a_question_over_the_limit_is_told_so(client: VivaClient, lecture, tmp_p
     assert refused.value.code == "audio_too_long"
 
 
-@pytest.mark.parametrize(
-    "identifier", ["lec_00000000000000000000000000000000", "no-such", "../../etc/passwd"]
-)
+@pytest.mark.parametrize("identifier", ["lec_00000000000000000000000000000000", "no-such", "../../etc/passwd"])
 def test_unknown_ids_are_404(client: VivaClient, lecture, identifier):
     """Lectures and sessions that are not there are not found, whatever the id looks like."""
     for call in (

@@ -67,9 +67,11 @@ class Asked:
     def ask(self, path: str, recording: Path | None, **headers: str) -> None:
         """One question over HTTP, typed where there is no recording."""
         fields = {"lecture_id": self.lecture_id, "audio_format": "opus"}
-        about = {"data": fields, "files": {"audio": recording.read_bytes()}} if recording else {
-            "json": {**fields, "question": "Who made it?"}
-        }
+        about = (
+            {"data": fields, "files": {"audio": recording.read_bytes()}}
+            if recording
+            else {"json": {**fields, "question": "Who made it?"}}
+        )
         response = httpx.post(self.url() + path, headers=headers, timeout=PATIENCE_S, **about)
         lines = [line.removeprefix("data: ") for line in response.text.splitlines() if "{" in line]
         done = json.loads(lines[-1])

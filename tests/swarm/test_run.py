@@ -189,9 +189,7 @@ def test_people_ask_over_every_transport_and_the_report_says_what_they_saw(tmp_p
 def test_whoever_hangs_at_the_end_is_in_the_rows(tmp_path: Path) -> None:
     """As a turn that was not finished, which is a failure: the server has hung, or the callers have."""
     path = tmp_path / "turns.jsonl"
-    done = subprocess.run(
-        [sys.executable, "-c", HANGS, path], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", HANGS, path], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert [row["outcome"] for row in rows] == ["unfinished"] * 3

@@ -46,10 +46,7 @@ def test_text_without_a_full_stop_is_cut_in_time():
 
 def test_a_very_short_sentence_joins_the_next():
     """ "No." in the middle of an answer is not spoken by itself."""
-    assert (
-        split_sentences("They tried silicon first. No. They did not succeed.")[1]
-        == "No. They did not succeed."
-    )
+    assert split_sentences("They tried silicon first. No. They did not succeed.")[1] == "No. They did not succeed."
 
 
 @given(st.text(alphabet="ab ,.!?\n\"'1", max_size=200))

@@ -18,6 +18,7 @@ LECTURES = 20
 MINUTES = 8
 QUESTIONS = ("What is it about?", "And why is that?")
 
+
 def bodies(first_word: int) -> list[list[dict]]:
     """Twenty lectures that nobody has asked about, and the requests of two questions about each, as the orchestrator
     writes them."""

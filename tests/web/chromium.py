@@ -23,9 +23,7 @@ def program() -> str:
 
 
 @contextmanager
-def chromium(
-    playwright: Playwright, *, hears: Path | None = None, flags: tuple[str, ...] = ()
-) -> Iterator[Browser]:
+def chromium(playwright: Playwright, *, hears: Path | None = None, flags: tuple[str, ...] = ()) -> Iterator[Browser]:
     """A browser whose microphone plays the file `hears`, again and again; without one it has no microphone."""
     arguments = list(flags)
     if hears is not None:

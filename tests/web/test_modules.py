@@ -33,9 +33,7 @@ def test_playback_waits_for_a_start_that_lasts(page):
     """Less than 100 ms is not played at once, for the next piece may be late; but not kept for ever either."""
     output, _ = played(page, ["push", "a", 1200], ["read", "", 1280])
     assert not any(output)
-    output, reports = played(
-        page, ["push", "a", 1200], ["read", "", 1280], ["push", "a", 1200], ["read", "", 1280]
-    )
+    output, reports = played(page, ["push", "a", 1200], ["read", "", 1280], ["push", "a", 1200], ["read", "", 1280])
     assert output[-1] == 0.5
     assert reports == [["started", "a", 0]]
     output, _ = played(page, ["push", "a", 1200], ["read", "", 6400])
@@ -44,9 +42,7 @@ def test_playback_waits_for_a_start_that_lasts(page):
 
 def test_pieces_that_arrive_in_time_are_played_without_a_seam(page):
     """Every sample as it came, but for the first 6 ms, which fade in, to the last of an item that is complete."""
-    output, reports = played(
-        page, ["push", "a", 3000], ["push", "a", 100], ["end", "a", 0], ["read", "", 6400]
-    )
+    output, reports = played(page, ["push", "a", 3000], ["push", "a", 100], ["end", "a", 0], ["read", "", 6400])
     sounding = [value for value in output if value]
     assert len(sounding) == 3100
     assert set(sounding[144:]) == {0.5}
@@ -55,9 +51,7 @@ def test_pieces_that_arrive_in_time_are_played_without_a_seam(page):
 
 def test_what_runs_dry_fades_out(page):
     """No step to silence when the next piece is late; it goes on when it comes."""
-    output, reports = played(
-        page, ["push", "a", 4800], ["read", "", 6400], ["push", "a", 4800], ["read", "", 6400]
-    )
+    output, reports = played(page, ["push", "a", 4800], ["read", "", 6400], ["push", "a", 4800], ["read", "", 6400])
     assert max(abs(after - before) for before, after in pairwise(output)) < 0.01
     assert [kind for kind, *_ in reports] == ["started", "starved", "starved"]
 

@@ -37,10 +37,7 @@ class Wire:
 
     def recorded_s(self) -> float:
         """Seconds of audio that the page sent."""
-        return (
-            sum(len(base64.b64decode(event["audio"])) for event in self.asked("input_audio_buffer.append"))
-            / 48_000
-        )
+        return sum(len(base64.b64decode(event["audio"])) for event in self.asked("input_audio_buffer.append")) / 48_000
 
     def clauses(self) -> list[bytes]:
         """The audio that the server sent, clause by clause: 24 kHz, 16-bit, mono."""

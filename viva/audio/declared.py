@@ -40,9 +40,7 @@ def begins_like_a_recording(head: bytes) -> bool:
 def check_format(sample_rate_hz: int, channels: int) -> None:
     """Refuse rates and channel counts that no recording has."""
     if not MIN_SAMPLE_RATE_HZ <= sample_rate_hz <= MAX_SAMPLE_RATE_HZ:
-        raise AudioRejected(
-            f"The recording claims a sample rate of {sample_rate_hz} Hz, which is not possible."
-        )
+        raise AudioRejected(f"The recording claims a sample rate of {sample_rate_hz} Hz, which is not possible.")
     if not 1 <= channels <= MAX_CHANNELS:
         raise AudioRejected(f"The recording claims {channels} channels, which is not possible.")
 

@@ -28,9 +28,7 @@ OPEN_FILES = 5  # stdin, stdout, stderr, the recording, and the copy of its desc
 def prepare() -> None:
     """Take a tenth of a second of silence all the way, so that every library is loaded before files are forbidden."""
     av.logging.set_level(None)
-    silence = struct.pack(">4s5I", b".snd", 24, 1600, 3, 8000, 1) + bytes(
-        1600
-    )  # Sun's .au: 16 bit, 8 kHz, mono
+    silence = struct.pack(">4s5I", b".snd", 24, 1600, 3, 8000, 1) + bytes(1600)  # Sun's .au: 16 bit, 8 kHz, mono
     with av.open(io.BytesIO(silence)) as container:
         container.streams.audio[0].codec_context.thread_count = 1
         resampler = av.AudioResampler("s16", "mono", 16_000)

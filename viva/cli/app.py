@@ -16,7 +16,6 @@ app = typer.Typer(
 )
 
 
-
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"viva {viva.__version__}")
@@ -46,9 +45,7 @@ Recording = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A 
 @app.command()
 def run(
     data_dir: DataDir = Path(".viva"),
-    port: Annotated[
-        int, typer.Option(envvar="VIVA_PORT", min=1, max=65535, help="Port of the public API.")
-    ] = 8080,
+    port: Annotated[int, typer.Option(envvar="VIVA_PORT", min=1, max=65535, help="Port of the public API.")] = 8080,
     host: Annotated[str, typer.Option(envvar="VIVA_HOST", help="Address to listen on.")] = "127.0.0.1",
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what every part logs.")] = False,
     observe: Annotated[
@@ -73,9 +70,7 @@ def demo(data_dir: DataDir = Path(".viva")) -> None:
 @app.command()
 def upload(
     file: Recording,
-    title: Annotated[
-        str | None, typer.Option(help="What the lecture is called; the file's name, unless said.")
-    ] = None,
+    title: Annotated[str | None, typer.Option(help="What the lecture is called; the file's name, unless said.")] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Transcribe it anew though it is known, with a better model, say.")
     ] = False,
@@ -96,9 +91,7 @@ def ask(
     text: Annotated[str | None, typer.Option(help="The question.")] = None,
     audio: AudioFile = None,
     session: Annotated[str | None, typer.Option(help="The conversation that the question continues.")] = None,
-    save: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Where to save the spoken answer.")
-    ] = None,
+    save: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to save the spoken answer.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the turn's events, one a line.")] = False,
     data_dir: DataDir = Path(".viva"),
     url: Url = DEFAULT_URL,
@@ -107,16 +100,12 @@ def ask(
     from viva.cli.ask import ask_question
 
     if (text is None) == (audio is None):
-        raise typer.BadParameter(
-            "give the question as either --text or --audio", param_hint="--text / --audio"
-        )
+        raise typer.BadParameter("give the question as either --text or --audio", param_hint="--text / --audio")
     if text is not None and not text.strip():
         raise typer.BadParameter("there is no question in it", param_hint="--text")
     question = audio if audio is not None else text or ""
     samples = data_dir / "samples"
-    raise typer.Exit(
-        ask_question(url, lecture, question, samples=samples, session=session, save=save, as_json=as_json)
-    )
+    raise typer.Exit(ask_question(url, lecture, question, samples=samples, session=session, save=save, as_json=as_json))
 
 
 @app.command()
@@ -143,9 +132,7 @@ def status(
 
 @app.command()
 def models(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="Which ones; without names the default ones.")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Which ones; without names the default ones.")] = None,
     models_dir: Annotated[
         Path, typer.Option(envvar="VIVA_MODELS_DIR", help="Where the models go and the engines look.")
     ] = Path(".viva/models"),

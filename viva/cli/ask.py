@@ -54,9 +54,7 @@ def lecture_id_of(client: VivaClient, lecture: str, samples: Path) -> str:
     if path.is_file():
         return upload_and_wait(client, path, title=path.stem, console=err()).lecture_id
     if "/" in lecture or path.suffix:
-        raise NotFound(
-            f"There is no file {lecture!r}, and it is not a lecture's id either.", code="file_not_found"
-        )
+        raise NotFound(f"There is no file {lecture!r}, and it is not a lecture's id either.", code="file_not_found")
     return lecture
 
 

@@ -52,9 +52,7 @@ def _demo(folder: Path, lock: int, console: Console) -> list[Path]:
     samples = render_samples(folder / "samples")
     line = Text("  ✓ ", style="green") + Text(f"{'samples':<13}", style="cyan")
     line.append(f"{time.monotonic() - began:4.1f} s  ", style="dim")
-    console.print(
-        line + Text(f"a lecture of {clock(samples.lecture_s)} and {len(samples.questions)} questions")
-    )
+    console.print(line + Text(f"a lecture of {clock(samples.lecture_s)} and {len(samples.questions)} questions"))
 
     shutil.rmtree(folder / "data", ignore_errors=True)  # of the last demo
     place = Place(folder, free_ports(1)[0])

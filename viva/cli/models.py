@@ -64,9 +64,7 @@ def _fetch_one(model: Model, root: Path, client: httpx.Client, hub: str, console
     columns = (TextColumn("  {task.description}"), BarColumn(30), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
         bar = bars.add_task(model.name, total=model.bytes)
-        folder = fetch(
-            model, root, client, hub=hub, progress=lambda _model, count: bars.update(bar, completed=count)
-        )
+        folder = fetch(model, root, client, hub=hub, progress=lambda _model, count: bars.update(bar, completed=count))
     megabytes = model.bytes / 1e6
     console.print(f"  {model.name}: {megabytes:.0f} MB in {folder} ({model.about}; license: {model.license})")
 

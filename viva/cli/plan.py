@@ -117,9 +117,7 @@ def as_json(plan: Plan, inputs: Inputs) -> dict[str, Any]:
 # -- for people -------------------------------------------------------------------------------------------------------
 
 
-def _show(
-    plan: Plan, plans: list[Plan], why_not: dict[str, str], varied: list[Change], inputs: Inputs
-) -> None:
+def _show(plan: Plan, plans: list[Plan], why_not: dict[str, str], varied: list[Change], inputs: Inputs) -> None:
     print_line = out().print
     limit_ms = inputs.objective.first_audio_p95_ms
     print_line(
@@ -157,8 +155,7 @@ def _show_stages(plan: Plan, inputs: Inputs) -> None:
     table = _table("Stage", "Replicas", "Cores each", "Busy at the peak", "Figures")
     for name in STAGES:
         table.add_row(
-            name
-            + (f" (and {plan.transcribers} for lectures)" if name == "asr" and plan.transcribers else ""),
+            name + (f" (and {plan.transcribers} for lectures)" if name == "asr" and plan.transcribers else ""),
             str(plan.full.layout.replicas[name]),
             f"{inputs.nodes.cpu.replica[name]:g}",
             f"{plan.full.busy[name]:.0%}",
@@ -169,9 +166,7 @@ def _show_stages(plan: Plan, inputs: Inputs) -> None:
         name = f"vLLM, {inputs.nodes.model.name}"
         table.add_row(name, str(plan.gpu_nodes), f"1 {gpu.gpu}", f"{plan.full.busy['model']:.0%}", "assumed")
     out().print(table)
-    nodes = f"{plan.cpu_nodes} {inputs.nodes.cpu.kind}" + (
-        f", {plan.gpu_nodes} {plan.gpu}" if plan.gpu_nodes else ""
-    )
+    nodes = f"{plan.cpu_nodes} {inputs.nodes.cpu.kind}" + (f", {plan.gpu_nodes} {plan.gpu}" if plan.gpu_nodes else "")
     out().print(
         f"Nodes: {nodes}. Redis: {plan.redis_gb:,.2f} GB on {plan.redis_nodes} {inputs.nodes.redis.kind}. "
         f"Object store: {plan.stored_gb:,.0f} GB. To callers: {plan.egress_gb:,.0f} GB a month."
@@ -180,9 +175,7 @@ def _show_stages(plan: Plan, inputs: Inputs) -> None:
 
 def _show_costs(plan: Plan, inputs: Inputs) -> None:
     if inputs.prices is None:
-        out().print(
-            "No prices were given, so there is no bill: fill in k8s/eks-cost.toml and give it by --prices."
-        )
+        out().print("No prices were given, so there is no bill: fill in k8s/eks-cost.toml and give it by --prices.")
         return
     table = _table("A month", "Amount", "Cost")
     for cost in plan.costs:
@@ -206,9 +199,7 @@ def _show_changes(varied: list[Change], inputs: Inputs) -> None:
             table.add_row(change.what, "-", "-", "-", "cannot be held")
             continue
         money = "" if plan.month is None else _money(plan.month, inputs)
-        table.add_row(
-            change.what, str(plan.cpu_nodes), str(plan.gpu_nodes), money, f"{plan.full.p95_ms:.0f} ms"
-        )
+        table.add_row(change.what, str(plan.cpu_nodes), str(plan.gpu_nodes), money, f"{plan.full.p95_ms:.0f} ms")
     out().print(table)
 
 

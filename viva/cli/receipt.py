@@ -29,9 +29,7 @@ def rows(receipt: Receipt) -> list[Row]:
         found.append(Row("recall", 0.0, receipt.recall_ms))
     asked_ms = max(heard_ms, receipt.recall_ms or 0.0)
     if receipt.llm_first_token_ms is not None:
-        found.append(
-            Row("first token", min(asked_ms, receipt.llm_first_token_ms), receipt.llm_first_token_ms)
-        )
+        found.append(Row("first token", min(asked_ms, receipt.llm_first_token_ms), receipt.llm_first_token_ms))
     if receipt.first_sentence_ms is not None:
         began_ms = receipt.llm_first_token_ms if receipt.llm_first_token_ms is not None else asked_ms
         found.append(Row("first clause", min(began_ms, receipt.first_sentence_ms), receipt.first_sentence_ms))

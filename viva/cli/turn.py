@@ -96,7 +96,5 @@ class TurnView:
         for number, (label, bar, took) in enumerate(waterfall(done.receipt, width=max(self._width - 42, 10))):
             row = Text(f"{label:<13}{took:>8}  ")
             self._console.print(
-                Text(f"  {'Time' if number == 0 else '':<{_LABEL_WIDTH - 2}}", style="cyan")
-                + row
-                + Text(bar, "blue")
+                Text(f"  {'Time' if number == 0 else '':<{_LABEL_WIDTH - 2}}", style="cyan") + row + Text(bar, "blue")
             )

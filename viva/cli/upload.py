@@ -23,9 +23,7 @@ def upload_file(url: str, file: Path, title: str | None, *, again: bool) -> None
     out().print(lecture.lecture_id)
 
 
-def upload_and_wait(
-    client: VivaClient, file: Path, *, title: str, console: Console, again: bool = False
-) -> Lecture:
+def upload_and_wait(client: VivaClient, file: Path, *, title: str, console: Console, again: bool = False) -> Lecture:
     """The ready lecture of a recording: one that the server has, or with `again` in any case a new one."""
     if file.stat().st_size == 0:
         raise InvalidRequest(f"{file} is empty: there is nothing to upload.", code="audio_empty")

@@ -15,18 +15,14 @@ def bounds_per_s(figures: Figures, layout: Layout) -> dict[str, float]:
             bounds[name] = replicas * layout.cores.get(name, 1.0) * 1000 / stage.cpu_ms
         if name == "asr" and stage.places is not None and (held := stage.held_ms or figures.mean("hear")):
             share = sum(turn.spoken for turn in figures.turns) / len(figures.turns)
-            bounds["asr"] = min(
-                bounds.get("asr", float("inf")), replicas * stage.places * 1000 / held / share
-            )
+            bounds["asr"] = min(bounds.get("asr", float("inf")), replicas * stage.places * 1000 / held / share)
     if layout.machine_cores:
         cpu_ms = sum(stage.cpu_ms for stage in figures.stages.values()) + figures.client_cpu_ms
         bounds["machine"] = layout.machine_cores * 1000 / cpu_ms
     if layout.model is not None:
         tokens = sum(sum(turn.clauses) for turn in figures.turns) / len(figures.turns) / _CHARACTERS_PER_TOKEN
         model = layout.model
-        each_ms = (
-            model.read_ms + model.cold * model.cold_ms + tokens * model.step_ms(model.slots) / model.slots
-        )
+        each_ms = model.read_ms + model.cold * model.cold_ms + tokens * model.step_ms(model.slots) / model.slots
         bounds["model"] = layout.models * 1000 / each_ms
     return bounds
 

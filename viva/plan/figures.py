@@ -76,9 +76,7 @@ class Figures:
         On so many cores tts has one for each, and asr one more, which is kept for questions.
         """
         usual = {"asr": round(cores["asr"]) + 1, "tts": round(cores["tts"])}
-        stages = {
-            name: replace(stage, places=stage.places or usual.get(name)) for name, stage in self.stages.items()
-        }
+        stages = {name: replace(stage, places=stage.places or usual.get(name)) for name, stage in self.stages.items()}
         return replace(self, stages=stages)
 
     def with_spoken(self, share: float) -> "Figures":
@@ -87,10 +85,5 @@ class Figures:
         of_twenty = round(share * 20)
         common = gcd(of_twenty, 20)
         spoken, typed = of_twenty // common, (20 - of_twenty) // common
-        turns = [
-            replace(turn, hear=turn.hear or heard[number % len(heard)])
-            for number, turn in enumerate(self.turns)
-        ]
-        return replace(
-            self, turns=tuple(turns * spoken + [replace(turn, hear=0.0) for turn in turns] * typed)
-        )
+        turns = [replace(turn, hear=turn.hear or heard[number % len(heard)]) for number, turn in enumerate(self.turns)]
+        return replace(self, turns=tuple(turns * spoken + [replace(turn, hear=0.0) for turn in turns] * typed))

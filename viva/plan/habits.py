@@ -107,13 +107,7 @@ def read_habits(path: Path = OURS) -> Habits:
         for name in _MAX_SHARE & set(table if isinstance(table, dict) else ()):
             if isinstance(table[name], int | float) and table[name] > 1:
                 raise Unusable(f"{name} in {path} is {table[name]}; it is a share, 1 at most.")
-    habits = Habits(
-        **{name: row(kind, found.get(name), f"[{name}] in {path}") for name, kind in known.items()}
-    )
-    if (
-        not habits.questions.per_visit
-        or not habits.questions.visits_per_day
-        or not habits.questions.busiest_hour
-    ):
+    habits = Habits(**{name: row(kind, found.get(name), f"[{name}] in {path}") for name, kind in known.items()})
+    if not habits.questions.per_visit or not habits.questions.visits_per_day or not habits.questions.busiest_hour:
         raise Unusable(f"With the habits in {path} nobody asks anything.")
     return habits

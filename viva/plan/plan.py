@@ -98,9 +98,7 @@ def make_plan(inputs: Inputs, people: float, gpu: str) -> Plan:
         models=1 if model else 0,
         hops_ms=nodes.network.hops_ms,
     )
-    transcribers = math.ceil(
-        habits.transcription_cores(people) / _MOST_BUSY_TRANSCRIBING / nodes.cpu.replica["asr"]
-    )
+    transcribers = math.ceil(habits.transcription_cores(people) / _MOST_BUSY_TRANSCRIBING / nodes.cpu.replica["asr"])
     lost = search.least(start, per_s)
     while True:
         layout, cpu_nodes = with_a_node_more(lost.layout, nodes, transcribers)
@@ -169,6 +167,4 @@ def costs(plan: Plan, habits: Habits, prices: Prices) -> tuple[Cost, ...]:
         "s3_writes": plan.per_month * _WRITES_PER_QUESTION / 1e6,
         "egress_gb": plan.egress_gb,
     }
-    return tuple(
-        Cost(item, amount, prices.month(item, amount)) for item, amount in amounts.items() if amount > 0
-    )
+    return tuple(Cost(item, amount, prices.month(item, amount)) for item, amount in amounts.items() if amount > 0)

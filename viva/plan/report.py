@@ -27,9 +27,7 @@ def read_report(path: Path) -> Figures:
         raise Unusable(f'{path} is not a load test\'s report: it has no "viva_loadtest": {VERSION}.')
     _check_lost(path, report)
     clauses = _clauses(report)
-    turns = tuple(_turns_of_rows(path.with_name("turns.jsonl"), clauses)) or tuple(
-        _turns_of_samples(report, clauses)
-    )
+    turns = tuple(_turns_of_rows(path.with_name("turns.jsonl"), clauses)) or tuple(_turns_of_samples(report, clauses))
     if len(turns) < _LEAST_TURNS:
         raise Unusable(
             f"{path} has {len(turns)} finished turns with all their times; a plan needs {_LEAST_TURNS} at least."

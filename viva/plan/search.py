@@ -67,9 +67,7 @@ class Search:
         draw = random.Random(self._seed)
         count = self._turns + math.ceil(per_s * _WARM_S)
         arrivals = list(accumulate(draw.expovariate(1.0) / per_s for _ in range(count)))
-        outcome = Simulation(self._figures, layout, self._seed).run(
-            arrivals, warm_s=arrivals[count - self._turns]
-        )
+        outcome = Simulation(self._figures, layout, self._seed).run(arrivals, warm_s=arrivals[count - self._turns])
         return self._found(layout, per_s, outcome)
 
     def _found(self, layout: Layout, per_s: float, outcome: Outcome) -> Found:

@@ -19,8 +19,7 @@ class Change:
 def changes(inputs: Inputs, people: float, plan: Plan) -> list[Change]:
     """The plans beside this one, on nodes of the same kind."""
     return [
-        Change(what, _plan(varied, people * factor, plan.gpu))
-        for what, varied, factor in _varied(inputs, plan.gpu)
+        Change(what, _plan(varied, people * factor, plan.gpu)) for what, varied, factor in _varied(inputs, plan.gpu)
     ]
 
 

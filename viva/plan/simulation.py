@@ -142,9 +142,7 @@ class Simulation:
                 if model is None:
                     seen.add("llm", clock.now - began, times.token + times.clause)
                 else:
-                    seen.add(
-                        MODEL, clock.now - began, self._models.alone_ms(characters / _CHARACTERS_PER_TOKEN)
-                    )
+                    seen.add(MODEL, clock.now - began, self._models.alone_ms(characters / _CHARACTERS_PER_TOKEN))
                 first = False
             replica = tts[self._draw.randrange(len(tts))]
             spoken.append(_Ended())
@@ -218,12 +216,7 @@ class Simulation:
         alone = times.first_audio + self._layout.hops_ms
         if self._models is None:
             return alone
-        return (
-            alone
-            - times.token
-            - times.clause
-            + self._models.alone_ms(times.clauses[0] / _CHARACTERS_PER_TOKEN)
-        )
+        return alone - times.token - times.clause + self._models.alone_ms(times.clauses[0] / _CHARACTERS_PER_TOKEN)
 
     def _note(self, seen: "_Seen", times: TurnTimes, counts: bool) -> None:
         if not counts:

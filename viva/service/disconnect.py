@@ -18,7 +18,6 @@ __all__ = ["CLIENT_LEFT", "ClientLeft", "ClosingResponse", "unless_client_leaves
 Result = TypeVar("Result")
 
 
-
 class ClientLeft(Exception):
     """The client closed its connection; there is nobody to answer."""
 

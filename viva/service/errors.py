@@ -51,9 +51,7 @@ def response_to(error: Exception) -> Response:
         response = _plain(error.status_code, code, f"{error.detail}.", None)
         response.headers.update(error.headers or {})
         return response
-    return _plain(
-        500, "internal_error", "Something went wrong on our side; the logs have it by this request id.", None
-    )
+    return _plain(500, "internal_error", "Something went wrong on our side; the logs have it by this request id.", None)
 
 
 async def _response_to(_request: Request, error: Exception) -> Response:

@@ -132,9 +132,7 @@ class Upstream:
         finally:
             await socket.close()
 
-    async def read(
-        self, method: str, path: str, *, max_bytes: int = 64 * 1024 * 1024, **options: Any
-    ) -> bytes:
+    async def read(self, method: str, path: str, *, max_bytes: int = 64 * 1024 * 1024, **options: Any) -> bytes:
         """The whole body of a response, refused beyond `max_bytes`."""
         async with self.open(method, path, **options) as response:
             body = bytearray()
@@ -150,9 +148,7 @@ class Upstream:
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError as error:
-            raise StageUnavailable(
-                self.stage, f"The {self.stage} stage sent something that is not JSON."
-            ) from error
+            raise StageUnavailable(self.stage, f"The {self.stage} stage sent something that is not JSON.") from error
 
     def mapped(self, error: BaseException) -> VivaError:
         """Our error for one of the HTTP client's."""

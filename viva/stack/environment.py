@@ -19,9 +19,7 @@ def settings_classes() -> dict[str, type[ServiceSettings]]:
         found[service] = next(
             value
             for value in vars(module).values()
-            if isinstance(value, type)
-            and issubclass(value, ServiceSettings)
-            and value.__module__ == module.__name__
+            if isinstance(value, type) and issubclass(value, ServiceSettings) and value.__module__ == module.__name__
         )
     return found
 

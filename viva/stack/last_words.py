@@ -9,9 +9,7 @@ EXIT_STATUS = 3
 """With which a service ends that cannot start (viva.service.serve)."""
 
 _EVENT = "cannot start"
-_TEXT = re.compile(
-    _EVENT + r"\s+code=(?P<code>\w+)\s+reason=(?P<reason>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)"
-)
+_TEXT = re.compile(_EVENT + r"\s+code=(?P<code>\w+)\s+reason=(?P<reason>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\S+)")
 
 
 def last_words(lines: Iterable[str]) -> tuple[str, str] | None:

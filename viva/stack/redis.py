@@ -25,9 +25,7 @@ def find_server() -> str:
 
     The environment's own folder is searched too: the bootstrap puts one there where only redis-tools is installed.
     """
-    found = shutil.which("redis-server") or shutil.which(
-        "redis-server", path=str(Path(sys.executable).parent)
-    )
+    found = shutil.which("redis-server") or shutil.which("redis-server", path=str(Path(sys.executable).parent))
     if found is None:
         raise EngineUnavailable(
             "redis-server is not installed: "

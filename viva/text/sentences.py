@@ -50,15 +50,9 @@ class SentenceSplitter:
         text = self._buffer
         start = len(text) - len(text.lstrip())
         least = 2 if self._first else MIN_SENTENCE
-        ends = [
-            m.end()
-            for m in _END.finditer(text, start)
-            if _ends_sentence(text, m) and m.end() - start >= least
-        ]
+        ends = [m.end() for m in _END.finditer(text, start) if _ends_sentence(text, m) and m.end() - start >= least]
         if self._first:
-            ends += [
-                m.end() for m in _CLAUSE_END.finditer(text, start) if m.end() - start >= MIN_FIRST_CLAUSE
-            ]
+            ends += [m.end() for m in _CLAUSE_END.finditer(text, start) if m.end() - start >= MIN_FIRST_CLAUSE]
         limit = start + (MAX_FIRST if self._first else MAX_PIECE)
         if ends and min(ends) <= limit:
             return min(ends)
@@ -72,9 +66,7 @@ def _ends_sentence(text: str, match: re.Match) -> bool:
 
 
 def _forced_cut(text: str, start: int, limit: int) -> int:
-    clauses = [
-        m.end() for m in _CLAUSE_END.finditer(text, start, limit) if m.end() - start >= MIN_FIRST_CLAUSE
-    ]
+    clauses = [m.end() for m in _CLAUSE_END.finditer(text, start, limit) if m.end() - start >= MIN_FIRST_CLAUSE]
     if clauses:
         return clauses[-1]
     space = text.rfind(" ", start + 1, limit)

@@ -133,8 +133,5 @@ def _tidy(block: str) -> str:
 
 
 def _joined(blocks: list[str]) -> str:
-    closed = [
-        block if block.rstrip(_CLOSING).endswith(tuple(_SENTENCE_ENDS)) else f"{block}."
-        for block in blocks[:-1]
-    ]
+    closed = [block if block.rstrip(_CLOSING).endswith(tuple(_SENTENCE_ENDS)) else f"{block}." for block in blocks[:-1]]
     return " ".join([*closed, *blocks[-1:]])

@@ -17,9 +17,7 @@ async def listening(app: FastAPI, *, lifespan: str = "on") -> AsyncIterator[str]
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(
-            uvicorn.Config(
-                app, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=1, ws=WebSocketProtocol
-            )
+            uvicorn.Config(app, log_config=None, lifespan=lifespan, timeout_graceful_shutdown=1, ws=WebSocketProtocol)
         )
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn offers no event

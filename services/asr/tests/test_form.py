@@ -29,11 +29,13 @@ def test_languages_by_code_or_name(given: str, code: str | None) -> None:
 
 def test_granularities_repeat() -> None:
     """Both spellings of the repeated field are understood."""
-    form = parse_form([
-        ("response_format", "verbose_json"),
-        ("timestamp_granularities[]", "word"),
-        ("timestamp_granularities[]", "segment"),
-    ])
+    form = parse_form(
+        [
+            ("response_format", "verbose_json"),
+            ("timestamp_granularities[]", "word"),
+            ("timestamp_granularities[]", "segment"),
+        ]
+    )
     assert form.options.words
     assert parse_form([("stream", "true"), ("timestamp_granularities", "word")]).options.words
 

@@ -25,8 +25,7 @@ def test_srt() -> None:
 def test_vtt() -> None:
     """The header comes first and times have a point."""
     assert vtt(SEGMENTS) == (
-        "WEBVTT\n\n00:00:00.500 --> 00:00:02.000\ngood morning\n\n"
-        "01:01:01.250 --> 01:01:03.000\nthe -> end of it\n\n"
+        "WEBVTT\n\n00:00:00.500 --> 00:00:02.000\ngood morning\n\n01:01:01.250 --> 01:01:03.000\nthe -> end of it\n\n"
     )
 
 

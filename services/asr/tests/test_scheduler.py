@@ -41,7 +41,6 @@ class HeldWorker:
             raise self.error
         return [Hypothesis((Segment(0.0, 1.0, str(speech.start_s)),)) for speech in batch]
 
-
     async def settle(self) -> None:
         await self.settled.wait()
 

@@ -23,9 +23,7 @@ def create_app(settings: AsrSettings) -> FastAPI:
     tracer = tracer_of("viva-asr", settings)
     metrics = ServiceMetrics(tracer)
     choice = choose(settings)
-    app = service_app(
-        "Viva asr", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer
-    )
+    app = service_app("Viva asr", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer)
     app.state.recogniser = Recogniser(settings, make_engine(settings, choice), choice, AsrMetrics(metrics))
     app.include_direct(transcriptions)
     app.include_router(router)

@@ -94,9 +94,7 @@ class Recogniser:
             self.streams = Streams(self.settings, self.engine, self._vad, self._scheduler, self.metrics)
             stack.callback(self.streams.close)
             self._stack = stack.pop_all()
-        structlog.get_logger().info(
-            "engine", engine=self.engine.name, model=self.engine.model, why=self.choice.why
-        )
+        structlog.get_logger().info("engine", engine=self.engine.name, model=self.engine.model, why=self.choice.why)
 
     async def close(self) -> None:
         """Stop everything, in the opposite order."""

@@ -25,7 +25,6 @@ router = APIRouter()
 transcriptions = APIRouter()
 
 
-
 def _body_schema() -> dict[str, Any]:
     """Describe the multipart body, which the handler reads itself to bound its size."""
     schema = TranscriptionForm.model_json_schema()

@@ -87,9 +87,7 @@ class AsrSettings(ServiceSettings):
     upstream_timeout_s: float = Field(60.0, gt=0, description="Seconds that a server may take for one segment")
 
     fake_latency_ms: float = Field(0.0, ge=0, description="Milliseconds that the fake engine takes per segment")
-    fake_text: str = Field(
-        "This is not a real transcript.", description="What the fake engine hears in every segment"
-    )
+    fake_text: str = Field("This is not a real transcript.", description="What the fake engine hears in every segment")
 
     def find_whisper_model(self) -> Path | None:
         """The folder of the Whisper model that is named or found, or None."""

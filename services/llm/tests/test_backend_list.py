@@ -7,7 +7,9 @@ from viva_llm.backend_list import BackendSpec, parse_backends
 
 def test_list_keeps_its_order_and_names_its_entries():
     """Entries without a name are called after their kind, with a number from the second on."""
-    text = "openai:http://a:8000/v1/|Qwen/Qwen2.5-3B, openai:https://b/v1|llama3.2:3b ,fast=openai:http://c/v1,extractive,"
+    text = (
+        "openai:http://a:8000/v1/|Qwen/Qwen2.5-3B, openai:https://b/v1|llama3.2:3b ,fast=openai:http://c/v1,extractive,"
+    )
     assert parse_backends(text) == (
         BackendSpec("openai", "openai", "http://a:8000/v1", "Qwen/Qwen2.5-3B"),
         BackendSpec("openai-2", "openai", "https://b/v1", "llama3.2:3b"),

@@ -26,9 +26,10 @@ async def test_leaving_in_the_middle_of_an_answer_stops_the_model(serve, model_s
     """The connection to the model server is closed when the client of a stream goes away."""
     model_server.it_streams_forever()
     client = await serve(backends=f"openai:{model_server.url}|m")
-    async with httpx.AsyncClient(base_url=client.base_url, verify=False) as leaver, leaver.stream(
-        "POST", PATH, json=chat(stream=True)
-    ) as response:
+    async with (
+        httpx.AsyncClient(base_url=client.base_url, verify=False) as leaver,
+        leaver.stream("POST", PATH, json=chat(stream=True)) as response,
+    ):
         await anext(response.aiter_lines())
         assert await active(client) == 1
     await asyncio.wait_for(model_server.client_left.wait(), SOON_S)

@@ -243,5 +243,3 @@ async def test_audio_goes_past_backends_that_cannot_hear(serve, model_server):
     assert model_server.requests[0]["messages"] == body["messages"]
     alone = await serve(backends="extractive")
     assert (await alone.post(PATH, json=body)).json()["error"]["code"] == "audio_not_supported"
-
-

@@ -57,9 +57,7 @@ async def test_requests_with_a_key_meet_one_replica(serve, replicas, model_serve
 
 
 @pytest.mark.parametrize("fields", [{"user": "u{}"}, {"messages": [{"role": "system", "content": "lecture {}"}]}])
-async def test_without_a_key_the_user_or_the_beginning_is_the_key(
-    serve, replicas, model_server, second_server, fields
-):
+async def test_without_a_key_the_user_or_the_beginning_is_the_key(serve, replicas, model_server, second_server, fields):
     """Requests of one user, or with one beginning, meet one replica; many of them are spread."""
     model_server.it_answers("ok")
     second_server.it_answers("ok")

@@ -29,9 +29,7 @@ def create_app(settings: LLMSettings) -> FastAPI:
     policy, why = first_policy(settings)
     router = Router(policy, settings)
     metrics.registry.register(ReplicaMetrics(router))
-    app = service_app(
-        "Viva llm", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer
-    )
+    app = service_app("Viva llm", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer)
     app.state.llm = LLMService(
         settings=settings,
         router=router,

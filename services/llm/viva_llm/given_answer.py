@@ -45,7 +45,7 @@ class GivenAnswer:
 
     @property
     def degraded(self) -> str | None:
-        """"llm:<backend>" when the first route did not answer."""
+        """ "llm:<backend>" when the first route did not answer."""
         return None if self._route is self._routes[0] else f"llm:{self.backend}"
 
     async def start(self) -> None:

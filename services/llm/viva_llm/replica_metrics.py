@@ -22,9 +22,7 @@ class ReplicaMetrics(Collector):
         replicas = GaugeMetricFamily(
             "viva_llm_replicas", "Replicas by state: up, half_open, ejected, unreachable", labels=("backend", "state")
         )
-        in_flight = GaugeMetricFamily(
-            "viva_llm_in_flight", "Requests under way from this router", labels=("backend",)
-        )
+        in_flight = GaugeMetricFamily("viva_llm_in_flight", "Requests under way from this router", labels=("backend",))
         for backend in self._router.backends.values():
             states = Counter(replica.health.state for replica in backend.replicas.values())
             for state in _STATES:

@@ -43,12 +43,8 @@ async def run_replica(redis_url: str, asr_url: str, settings: LectureSettings) -
         session = await stack.enter_async_context(client_session())
         redis = await stack.enter_async_context(connect(redis_url))
         decoder = await stack.enter_async_context(Decoder())
-        objects = ObjectStore.open(
-            settings.object_store_url, s3_endpoint=settings.s3_endpoint, registry=registry
-        )
-        lectures = Lectures(
-            redis, objects, Upstream("asr", asr_url, session), decoder, settings, registry=registry
-        )
+        objects = ObjectStore.open(settings.object_store_url, s3_endpoint=settings.s3_endpoint, registry=registry)
+        lectures = Lectures(redis, objects, Upstream("asr", asr_url, session), decoder, settings, registry=registry)
         await lectures.start()
         stack.push_async_callback(lectures.close)
         app = FastAPI()
@@ -57,9 +53,7 @@ async def run_replica(redis_url: str, asr_url: str, settings: LectureSettings) -
         install_error_handlers(app)
         app.include_router(router)
         transport = httpx.ASGITransport(app)
-        http = await stack.enter_async_context(
-            httpx.AsyncClient(transport=transport, base_url="http://replica.test")
-        )
+        http = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://replica.test"))
         yield Replica(lectures, http, redis, objects, registry, app.state.stopping)
 
 
@@ -74,9 +68,7 @@ class ReplicaProcess:
         """Start it; it takes work as soon as it can."""
         arguments = [redis_url, asr_url, settings.model_dump_json()]
         path = ":".join(filter(None, sys.path))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, __file__, *arguments, env={"PYTHONPATH": path}
-        )
+        process = await asyncio.create_subprocess_exec(sys.executable, __file__, *arguments, env={"PYTHONPATH": path})
         return cls(process)
 
     def pause(self) -> None:

@@ -17,9 +17,7 @@ class StageServers:
 
     url: str = ""
     words: str = "who made the first circuit"  # what asr hears
-    deltas: list[str] = field(
-        default_factory=lambda: ["It was Jack", " Kilby [1", "]. He showed it ", "in 1958 [2]."]
-    )
+    deltas: list[str] = field(default_factory=lambda: ["It was Jack", " Kilby [1", "]. He showed it ", "in 1958 [2]."])
     pace_s: float = 0.0  # seconds between deltas; without it they may arrive together
     finish: bool = True  # whether the llm's stream ends with its finish mark
     degraded: str | None = None  # the llm's header
@@ -86,25 +84,19 @@ class StageServers:
             return web.json_response({"choices": []})
         self.prompts.append(body["messages"])
         self.cache_keys.append(body.get("prompt_cache_key"))
-        headers = {"Content-Type": "text/event-stream"} | (
-            {"X-Viva-Degraded": self.degraded} if self.degraded else {}
-        )
+        headers = {"Content-Type": "text/event-stream"} | ({"X-Viva-Degraded": self.degraded} if self.degraded else {})
         response = web.StreamResponse(headers=headers)
         await response.prepare(request)
         try:
             for delta in self.deltas:
-                await self._send(
-                    response, {"choices": [{"delta": {"content": delta}, "finish_reason": None}]}
-                )
+                await self._send(response, {"choices": [{"delta": {"content": delta}, "finish_reason": None}]})
                 await asyncio.sleep(self.pace_s)
                 if not self.pause.is_set():
                     self.paused.set()
                     await self.pause.wait()
             if self.finish:
                 await self._send(response, {"choices": [{"delta": {}, "finish_reason": "stop"}]})
-                await self._send(
-                    response, {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5}}
-                )
+                await self._send(response, {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 5}})
                 await response.write(b"data: [DONE]\n\n")
         except (asyncio.CancelledError, ConnectionError):
             self.left.set()

@@ -30,13 +30,7 @@ async def test_a_question_is_transcribed_answered_and_spoken(turns, servers):
     assert done.usage == events.Usage(7, 5)
     assert done.degraded is None
     receipt = done.receipt
-    assert (
-        0
-        < receipt.llm_first_token_ms
-        <= receipt.first_sentence_ms
-        <= receipt.first_audio_ms
-        <= receipt.total_ms
-    )
+    assert 0 < receipt.llm_first_token_ms <= receipt.first_sentence_ms <= receipt.first_audio_ms <= receipt.total_ms
     assert receipt.asr_ms is not None
     assert len(of_type(found, events.Done)) + len(of_type(found, events.Error)) == 1
 
@@ -266,9 +260,7 @@ async def test_a_lecture_still_being_transcribed_is_answered_and_said(turns, par
     parts.lectures.known = Transcript("lec_1", None, "transcribing", 300.0, 125.0, SEGMENTS)
     done = (await ask(turns))[-1]
     assert done.degraded == "lecture:partial"
-    assert done.answer.endswith(
-        "from the first 2 minutes; the rest of the lecture is still being transcribed."
-    )
+    assert done.answer.endswith("from the first 2 minutes; the rest of the lecture is still being transcribed.")
     session = await parts.sessions.read(done.session_id)
     assert "transcribed" not in session.turns[0].raw_answer
 

@@ -44,9 +44,7 @@ Errors are JSON: `{"error": {"code", "message", "type", "param", "retryable", "r
 def create_app(settings: Settings) -> FastAPI:
     """The app; nothing is opened before its lifespan begins."""
     # A turn has a trace of its own, whichever way it is asked for; other requests have none unless they bring it.
-    tracer = tracer_of(
-        "viva-orchestrator", settings, continues_only=True, trusts_callers=settings.trace_trust_callers
-    )
+    tracer = tracer_of("viva-orchestrator", settings, continues_only=True, trusts_callers=settings.trace_trust_callers)
     metrics = ServiceMetrics(tracer)
     speech_metrics, context_metrics = SpeechMetrics(metrics), ContextMetrics(metrics)
     turn_metrics, realtime_metrics = TurnMetrics(metrics, speech_metrics), RealtimeMetrics(metrics, speech_metrics)

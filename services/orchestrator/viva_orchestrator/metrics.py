@@ -84,9 +84,7 @@ class TurnMetrics:
             "viva_active_sessions",
             "Sessions with a turn in the last five minutes, or a Realtime connection, in this replica",
         ).set_function(self.activity.sessions)
-        self.turn_seconds = metrics.histogram(
-            "viva_turn_seconds", "Time from the question to done", ("transport",)
-        )
+        self.turn_seconds = metrics.histogram("viva_turn_seconds", "Time from the question to done", ("transport",))
         self.first_audio = metrics.histogram(
             "viva_first_audio_seconds",
             "Time from the question to the first audio of its answer",

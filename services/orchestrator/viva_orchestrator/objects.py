@@ -82,9 +82,7 @@ class ObjectStore:
     async def put_file(self, key: str, path: Path) -> None:
         """Write the file at `path`, part by part, in bounded memory."""
         with self._boundary("put"), path.open("rb") as source:
-            await obstore.put_async(
-                self._store, key, source, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE
-            )
+            await obstore.put_async(self._store, key, source, chunk_size=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
 
     async def get(self, key: str) -> bytes:
         """Read a small object whole."""
@@ -100,9 +98,7 @@ class ObjectStore:
 
     async def stream(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """Yield the bytes [start, end) in blocks of about STREAM_BYTES."""
-        options = (
-            {"range": (start, end)} if end is not None else {"range": {"offset": start}} if start else None
-        )
+        options = {"range": (start, end)} if end is not None else {"range": {"offset": start}} if start else None
         with self._boundary("get"):
             result = await obstore.get_async(self._store, key, options=options)
         with self._errors():

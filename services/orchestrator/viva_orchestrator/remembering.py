@@ -37,9 +37,7 @@ def written(turn: Turn) -> Written:
     return Written(turn.raw_answer, lecture_id, tuple(turn.cited), _citations(turn, turn.cited), degraded)
 
 
-def past_turn(
-    turn: Turn, answer: str, raw_answer: str, cited: Iterable[int], *, interrupted: bool = False
-) -> PastTurn:
+def past_turn(turn: Turn, answer: str, raw_answer: str, cited: Iterable[int], *, interrupted: bool = False) -> PastTurn:
     """A turn as it is remembered, once its question was understood."""
     return PastTurn(
         turn_id=turn.question.turn_id,

@@ -29,9 +29,7 @@ class Settings(ContextSettings, LectureSettings, RealtimeSettings, ServiceSettin
     audio_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = Field(
         "mp3", description="Format of the answers' audio unless a turn names one"
     )
-    redis_url: RedisDsn = Field(
-        RedisDsn("redis://127.0.0.1:6379/0"), description="Where sessions and jobs are kept"
-    )
+    redis_url: RedisDsn = Field(RedisDsn("redis://127.0.0.1:6379/0"), description="Where sessions and jobs are kept")
     session_expiry_s: float = Field(
         7 * 24 * 3600.0, gt=0, description="Seconds after its last turn at which a session is forgotten"
     )
@@ -47,9 +45,7 @@ class Settings(ContextSettings, LectureSettings, RealtimeSettings, ServiceSettin
         description="More questions get 503 with Retry-After as soon as the first words of answers take so many times "
         "as long as when hardly anybody asks; 0: only VIVA_MAX_ACTIVE_TURNS counts",
     )
-    turn_deadline_s: float = Field(
-        60.0, gt=0, description="Seconds after which a turn ends, in an error if need be"
-    )
+    turn_deadline_s: float = Field(60.0, gt=0, description="Seconds after which a turn ends, in an error if need be")
     question_max_s: float = Field(60.0, gt=0, description="Longest spoken question, in seconds")
     question_max_bytes: int = Field(25 * 1024**2, gt=0, description="Largest spoken question, in bytes")
     question_max_characters: int = Field(4000, gt=0, description="Longest typed question, in characters")

@@ -50,21 +50,13 @@ class AnswerStart:
 class Stages:
     """Clients of asr, llm and tts on one shared HTTP session; `retried` counts second tries by stage and outcome."""
 
-    def __init__(
-        self, settings: Settings, session: aiohttp.ClientSession, retried: Counter | None = None
-    ) -> None:
+    def __init__(self, settings: Settings, session: aiohttp.ClientSession, retried: Counter | None = None) -> None:
         self._settings = settings
         self._retried = retried
         key = settings.stage_api_key.get_secret_value() if settings.stage_api_key else None
-        self.asr = Upstream(
-            "asr", str(settings.asr_url), session, api_key=key, first_byte_s=settings.asr_timeout_s
-        )
-        self.llm = Upstream(
-            "llm", str(settings.llm_url), session, api_key=key, first_byte_s=settings.first_token_s
-        )
-        self.tts = Upstream(
-            "tts", str(settings.tts_url), session, api_key=key, first_byte_s=settings.tts_timeout_s
-        )
+        self.asr = Upstream("asr", str(settings.asr_url), session, api_key=key, first_byte_s=settings.asr_timeout_s)
+        self.llm = Upstream("llm", str(settings.llm_url), session, api_key=key, first_byte_s=settings.first_token_s)
+        self.tts = Upstream("tts", str(settings.tts_url), session, api_key=key, first_byte_s=settings.tts_timeout_s)
 
     async def transcribe(self, audio: bytes) -> str:
         """The words of a spoken question; empty when there is no speech."""
@@ -165,9 +157,7 @@ class Stages:
 
         await self._once_more("tts", ask, may=take_back)
 
-    def _speech(
-        self, text: str, voice: str, audio_format: str, speed: float, needed_in_s: float
-    ) -> dict[str, object]:
+    def _speech(self, text: str, voice: str, audio_format: str, speed: float, needed_in_s: float) -> dict[str, object]:
         body = {"model": self._settings.tts_model, "input": text, "voice": voice, "response_format": audio_format}
         return {
             "json": body | ({"speed": speed} if speed != 1.0 else {}),

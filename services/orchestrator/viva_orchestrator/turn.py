@@ -82,9 +82,7 @@ class Turn:
     speaking: Speaking = field(init=False)
 
     def __post_init__(self) -> None:
-        self.speaking = Speaking(
-            self.question, self.parts.stages, self.trace, self.say, self.mark, self.degraded
-        )
+        self.speaking = Speaking(self.question, self.parts.stages, self.trace, self.say, self.mark, self.degraded)
 
     async def answer_question(self) -> None:
         """The whole way of one question."""
@@ -115,9 +113,7 @@ class Turn:
                 words = await self.transcribe(self.question.audio)
         self.mark("asr_ms")
         if not words:
-            raise InvalidRequest(
-                "No speech was heard in the question; speak closer and ask again.", code="no_speech"
-            )
+            raise InvalidRequest("No speech was heard in the question; speak closer and ask again.", code="no_speech")
         return words
 
     async def transcribe(self, audio: bytes) -> str:
@@ -296,6 +292,4 @@ def _partial_note(transcript: Transcript) -> str:
 def _nothing_heard(transcript: Transcript) -> str:
     if transcript.status == "ready":
         return "I heard no speech in this recording, so there is nothing to answer from."
-    return (
-        "I have not heard anything of this lecture yet. It is still being transcribed; ask again in a moment."
-    )
+    return "I have not heard anything of this lecture yet. It is still being transcribed; ask again in a moment."

@@ -28,11 +28,7 @@ def hear(data: bytes) -> Heard:
     with av.open(io.BytesIO(data)) as container:
         rate_hz = container.streams.audio[0].rate
         resampler = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
-        frames = [
-            out.to_ndarray().ravel()
-            for frame in container.decode(audio=0)
-            for out in resampler.resample(frame)
-        ]
+        frames = [out.to_ndarray().ravel() for frame in container.decode(audio=0) for out in resampler.resample(frame)]
     return Heard(np.concatenate(frames), rate_hz)
 
 

@@ -74,9 +74,7 @@ def test_an_engine_without_its_package_says_which(tmp_path, monkeypatch):
 
 def test_settings_come_from_the_environment():
     """Variables have the prefix VIVA_TTS_, the shared ones VIVA_."""
-    loaded = load_settings(
-        TTSSettings, {"VIVA_TTS_ENGINE": "fake", "VIVA_PORT": "9000", "VIVA_TTS_MAX_ACTIVE": "2"}
-    )
+    loaded = load_settings(TTSSettings, {"VIVA_TTS_ENGINE": "fake", "VIVA_PORT": "9000", "VIVA_TTS_MAX_ACTIVE": "2"})
     assert (loaded.engine, loaded.port, loaded.max_active) == ("fake", 9000, 2)
     assert load_settings(TTSSettings, {}).port == 8083
 

@@ -26,9 +26,7 @@ GOOGLE_S_PER_CHARACTER = 0.06
 
 def _google(request) -> tuple[int, dict, str]:
     """Answers as Google does: base64 of an mp3 in a line of JSON, as long as the text wants it."""
-    seconds = (
-        len(request.body) * GOOGLE_S_PER_CHARACTER / 3
-    )  # the text is percent-encoded, with some around it
+    seconds = len(request.body) * GOOGLE_S_PER_CHARACTER / 3  # the text is percent-encoded, with some around it
     encoder = Encoder("mp3", 24_000)
     mp3 = encoder.feed(tone(seconds, 24_000)) + encoder.flush()
     return 200, {}, f'[["wrb.fr","jQ1olc","[\\"{base64.b64encode(mp3).decode()}\\"]",null]]'
@@ -144,9 +142,7 @@ async def test_a_reader_may_leave(engine):
     assert heard(await say(engine, SENTENCE)).duration_s > 1
 
 
-@pytest.mark.parametrize(
-    "text", ["?!", "'\"`$(touch x)\"' -o /tmp/x --help", "[[ hello ]] <speak>", "a" * 280]
-)
+@pytest.mark.parametrize("text", ["?!", "'\"`$(touch x)\"' -o /tmp/x --help", "[[ hello ]] <speak>", "a" * 280])
 async def test_odd_text_harms_nothing(engine, text):
     """Text that means something to a shell, a program or a phonemiser is only text."""
     await say(engine, text)

@@ -12,10 +12,7 @@ async def test_synthesize_gives_pcm_at_22050_hz(serve):
     client = await serve(engine="flite")
     response = await client.post("/synthesize", json={"text": TEXT, "voice": "rms"})
     assert response.headers["content-type"] == "audio/pcm"
-    said = {
-        name: response.headers[name]
-        for name in ("x-sample-rate", "x-channels", "x-sample-format", "x-viva-voice")
-    }
+    said = {name: response.headers[name] for name in ("x-sample-rate", "x-channels", "x-sample-format", "x-viva-voice")}
     assert said == {
         "x-sample-rate": "22050",
         "x-channels": "1",

@@ -23,9 +23,7 @@ FORMATS = {
 
 async def speech(client, text=TEXT, **fields):
     """The answer to a request for speech."""
-    return await client.post(
-        "/v1/audio/speech", json={"model": "tts-1", "input": text, "voice": "alloy", **fields}
-    )
+    return await client.post("/v1/audio/speech", json={"model": "tts-1", "input": text, "voice": "alloy", **fields})
 
 
 def heard(response, audio_format):
@@ -50,9 +48,7 @@ async def test_every_format_can_be_heard(serve, audio_format, content_type):
 async def test_mp3_is_the_default_and_speed_halves_it(serve):
     """Without a format it is mp3; at speed 2 it lasts half as long."""
     client = await serve(engine="flite")
-    plain, quick = [
-        await client.post("/v1/audio/speech", json={"input": TEXT, "speed": speed}) for speed in (1, 2)
-    ]
+    plain, quick = [await client.post("/v1/audio/speech", json={"input": TEXT, "speed": speed}) for speed in (1, 2)]
     assert plain.headers["content-type"] == "audio/mpeg"
     assert hear(quick.content).duration_s == pytest.approx(hear(plain.content).duration_s / 2, rel=0.1)
 
@@ -60,9 +56,7 @@ async def test_mp3_is_the_default_and_speed_halves_it(serve):
 async def test_sentences_of_several_answers_join(serve):
     """The mp3s of three requests, laid end to end, decode to the sum of their lengths."""
     client = await serve(engine="flite")
-    answers = [
-        (await speech(client, text)).content for text in ("One sentence.", "Another one.", "And a third.")
-    ]
+    answers = [(await speech(client, text)).content for text in ("One sentence.", "Another one.", "And a third.")]
     apart = sum(hear(answer).duration_s for answer in answers)
     assert hear(b"".join(answers)).duration_s == pytest.approx(apart, abs=0.1)
 

@@ -26,9 +26,7 @@ async def test_the_first_bytes_come_before_the_last_sentence_is_made(serve, led,
     """In every format audio flows while the last sentence still waits, and all of it comes in the end."""
     client = await serve()
     third = led.hold("Third")
-    async with client.stream(
-        "POST", "/v1/audio/speech", json=asked_for(response_format=audio_format)
-    ) as response:
+    async with client.stream("POST", "/v1/audio/speech", json=asked_for(response_format=audio_format)) as response:
         chunks = response.aiter_raw()
         first = await anext(chunks)
         assert first

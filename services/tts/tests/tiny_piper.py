@@ -9,9 +9,7 @@ from onnx import TensorProto, helper
 RATE_HZ = 22_050
 _SAMPLES_PER_PHONEME_ID = 700.0  # ids alternate with padding, so that a phoneme takes 63 ms
 _HUM_HZ = 200.0
-_PHONEMES = (
-    " !'(),-.:;?abcdefhijklmnopqrstuvwxyzæçðøħŋœɐɑɒɓɔɕɖɗɘəɚɛɜɝɞɟɡɣɤɥɦɨɪɫɬɭɮɯɰɱɲɳɵɸɹɻɽɾʀʁʂʃʄʈʉʊʋʌʍʎʏʐʑʒʔʝˈˌːθ"
-)
+_PHONEMES = " !'(),-.:;?abcdefhijklmnopqrstuvwxyzæçðøħŋœɐɑɒɓɔɕɖɗɘəɚɛɜɝɞɟɡɣɤɥɦɨɪɫɬɭɮɯɰɱɲɳɵɸɹɻɽɾʀʁʂʃʄʈʉʊʋʌʍʎʏʐʑʒʔʝˈˌːθ"
 
 
 def make_tiny_piper(path: Path, speakers: tuple[str, ...] = ()) -> Path:

@@ -31,9 +31,7 @@ def create_app(settings: TTSSettings) -> FastAPI:
     makers = Bridge(settings.workers or usable_cores(), tts_metrics.queue_wait, tts_metrics.engine)
     name, why = choose(settings)
     engine = make_engine(name, settings, makers)
-    app = service_app(
-        "Viva tts", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer
-    )
+    app = service_app("Viva tts", _DESCRIPTION, metrics=metrics, lifespan=_lifespan, ready=_not_ready, tracer=tracer)
     app.state.tts = TTSService(
         settings=settings,
         engine=engine,

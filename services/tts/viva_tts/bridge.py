@@ -122,9 +122,7 @@ class _Place:
         self._places.give_back()
 
 
-def _started(
-    arguments: Sequence[str], stdin: IO[bytes] | None, pass_fds: Sequence[int]
-) -> subprocess.Popen[bytes]:
+def _started(arguments: Sequence[str], stdin: IO[bytes] | None, pass_fds: Sequence[int]) -> subprocess.Popen[bytes]:
     # Not by the event loop: uvloop copies this process first, which holds it up for 4 to 12 ms, the more memory it
     # has. Popen lends it to the child until that becomes the program, for 0.2 ms.
     return subprocess.Popen(

@@ -81,9 +81,7 @@ def choose(settings: TTSSettings) -> tuple[str, str]:
     voices = find_voices(settings)
     if voices and importlib.util.find_spec("piper") is not None:
         return "piper", f"auto: there is a Piper voice, {voices[0].stem}"
-    without = (
-        "there is no Piper voice" if not voices else "a Piper voice is there, but piper-tts is not installed"
-    )
+    without = "there is no Piper voice" if not voices else "a Piper voice is there, but piper-tts is not installed"
     if settings.openai_url:
         return "openai", f"auto: {without}, and VIVA_TTS_OPENAI_URL is set"
     return "flite", f"auto: {without}, and VIVA_TTS_OPENAI_URL is not set"

@@ -28,7 +28,5 @@ class TTSMetrics:
         )
         self.audio = metrics.counter("viva_tts_audio_seconds_total", "Seconds of speech sent", ("engine",))
         self.cache = metrics.counter("viva_tts_cache_total", "Sentences by where they came from", ("result",))
-        self.cache_bytes = metrics.gauge(
-            "viva_tts_cache_bytes", "Memory taken by the audio of repeated sentences"
-        )
+        self.cache_bytes = metrics.gauge("viva_tts_cache_bytes", "Memory taken by the audio of repeated sentences")
         self.active = metrics.gauge("viva_tts_active", "Requests under way")

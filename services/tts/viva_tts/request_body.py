@@ -25,9 +25,7 @@ class SpeechRequest(BaseModel):
 
     input: str = Field(description="What to say, at most 4,096 characters; markdown is not read aloud")
     model: str = Field("tts-1", description="Any name: this service has one engine")
-    voice: str = Field(
-        "alloy", description='A voice of `GET /v1/audio/voices` or of OpenAI, or `{"id": ...}`'
-    )
+    voice: str = Field("alloy", description='A voice of `GET /v1/audio/voices` or of OpenAI, or `{"id": ...}`')
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = Field(
         "mp3", description="`pcm` is 24 kHz s16le mono; `opus` is in Ogg"
     )

@@ -14,9 +14,7 @@ EngineName = Literal["auto", "piper", "flite", "gtts", "openai", "fake"]
 class TTSSettings(ServiceSettings):
     """What the tts service can be told; times in seconds."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="VIVA_TTS_", extra="ignore", populate_by_name=True, frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="VIVA_TTS_", extra="ignore", populate_by_name=True, frozen=True)
 
     port: int = Field(8083, ge=1, le=65535, validation_alias="VIVA_PORT", description="Port to listen on")
     engine: EngineName = Field(
@@ -24,9 +22,7 @@ class TTSSettings(ServiceSettings):
         description="`piper`, `flite`, `gtts`, `openai`, `fake`, or `auto`: piper if a voice is there, else the "
         "server of VIVA_TTS_OPENAI_URL if set, else flite",
     )
-    voice: str = Field(
-        "", description="Voice for requests that name none of the engine's; empty: the engine's own"
-    )
+    voice: str = Field("", description="Voice for requests that name none of the engine's; empty: the engine's own")
     max_active: int = Field(
         64, ge=1, le=10_000, description="Requests under way at once; what exceeds them is told 503 at once"
     )
@@ -34,8 +30,10 @@ class TTSSettings(ServiceSettings):
         0, ge=0, le=256, description="Sentences made at once, by threads or processes; 0: one per core"
     )
     sentence_timeout_s: float = Field(
-        15.0, gt=0, description="Deadline of a sentence's first audio, and of each piece after it, with its wait for a "
-        "thread or process, in seconds"
+        15.0,
+        gt=0,
+        description="Deadline of a sentence's first audio, and of each piece after it, with its wait for a "
+        "thread or process, in seconds",
     )
     cache_bytes: int = Field(
         32 * MIB, ge=0, description="Memory for the audio of repeated sentences, in bytes; 0: none"
@@ -60,9 +58,7 @@ class TTSSettings(ServiceSettings):
         le=48_000,
         description="Samples per second of that server's `pcm`; OpenAI's own is 24000",
     )
-    fake_first_byte_ms: float = Field(
-        50.0, ge=0, description="Latency of the fake engine's first audio, in ms"
-    )
+    fake_first_byte_ms: float = Field(50.0, ge=0, description="Latency of the fake engine's first audio, in ms")
     fake_speed: float = Field(
         20.0, ge=0, description="Seconds of audio that the fake engine makes in a second; 0: all at once"
     )

@@ -33,17 +33,13 @@ class _Failure:
 class Voicing:
     """Turns sentences into audio with one engine, through the cache."""
 
-    def __init__(
-        self, engine: Engine, cache: PhraseCache, metrics: TTSMetrics, sentence_timeout_s: float
-    ) -> None:
+    def __init__(self, engine: Engine, cache: PhraseCache, metrics: TTSMetrics, sentence_timeout_s: float) -> None:
         self.engine = engine
         self.cache = cache
         self._metrics = metrics
         self._timeout_s = sentence_timeout_s
 
-    async def spoken(
-        self, sentences: Sequence[str], voice: str, speed: float, due: float
-    ) -> AsyncGenerator[Pcm]:
+    async def spoken(self, sentences: Sequence[str], voice: str, speed: float, due: float) -> AsyncGenerator[Pcm]:
         """The audio of the sentences, in order; the first is needed at `due`, each other when those before it end."""
         for sentence in sentences:
             phrase = Phrase(self.engine.name, voice, speed, sentence)

@@ -32,7 +32,7 @@ def test_wrappers_are_taken_off(answer: str) -> None:
     [
         "The rule is: never touch a running system.",
         "The text of the law says nothing about it.",
-        "He said: \"stop\", and then: \"go\".",
+        'He said: "stop", and then: "go".',
         "the speaker says that it was in 1947",
         "This is a transcription service.",
     ],

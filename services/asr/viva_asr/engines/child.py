@@ -70,9 +70,7 @@ class ChildWorker:
                 await _read_frame(self._child)
         except (EOFError, OSError, TimeoutError) as error:
             await self._end_child()
-            raise EngineUnavailable(
-                f"A {self._program.engine} process did not start; its output says why."
-            ) from error
+            raise EngineUnavailable(f"A {self._program.engine} process did not start; its output says why.") from error
 
     async def close(self) -> None:
         """End the child."""

@@ -42,9 +42,7 @@ class OpenAIEngine:
 
     async def _recognise(self, speech: Speech, options: Options) -> Hypothesis:
         form = aiohttp.FormData()
-        form.add_field(
-            "file", wav_bytes(speech.pcm, SAMPLE_RATE_HZ), filename="speech.wav", content_type="audio/wav"
-        )
+        form.add_field("file", wav_bytes(speech.pcm, SAMPLE_RATE_HZ), filename="speech.wav", content_type="audio/wav")
         form.add_field("model", self.model)
         # Not every server knows verbose_json, so it is asked for only when something needs it.
         form.add_field("response_format", "verbose_json" if options.words else "json")
@@ -64,8 +62,7 @@ def _hypothesis(answer: Any, duration_s: float) -> Hypothesis:
     try:
         text = answer["text"].strip()
         words = tuple(
-            Word(float(word["start"]), float(word["end"]), word["word"].strip())
-            for word in answer.get("words") or ()
+            Word(float(word["start"]), float(word["end"]), word["word"].strip()) for word in answer.get("words") or ()
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StageUnavailable("asr", "The transcription server's answer has no text.") from error

@@ -13,9 +13,7 @@ def endpoint_slice(*endpoints: dict | str, service: str = "vllm", family: str = 
         "metadata": {"labels": {"kubernetes.io/service-name": service, "app.kubernetes.io/part-of": "viva"}},
         "addressType": family,
         "endpoints": [endpoint(each, **ready) if isinstance(each, str) else each for each in endpoints] or None,
-        "ports": [
-            {"name": name, "port": port, "protocol": "TCP"} for name, port in (ports or {"http": 8000}).items()
-        ],
+        "ports": [{"name": name, "port": port, "protocol": "TCP"} for name, port in (ports or {"http": 8000}).items()],
     }
 
 

@@ -170,9 +170,7 @@ class TestFollowUps:
         assert all(1 <= number <= len(GLASS) for number in answer.passages)
 
 
-@pytest.mark.parametrize(
-    "question", ["What is this lecture about?", "Can you summarise the talk?", "the main points"]
-)
+@pytest.mark.parametrize("question", ["What is this lecture about?", "Can you summarise the talk?", "the main points"])
 def test_a_question_about_the_whole_is_not_refused(answerer, question):
     """The opening is quoted, and what is central."""
     assert 1 in ask(answerer, question).passages
@@ -213,10 +211,7 @@ def test_forgets_the_lecture_used_longest_ago():
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    question=st.text(max_size=80)
-    | st.lists(st.sampled_from(words_of(" ".join(GLASS))), max_size=8).map(" ".join)
-)
+@given(question=st.text(max_size=80) | st.lists(st.sampled_from(words_of(" ".join(GLASS))), max_size=8).map(" ".join))
 def test_never_quotes_a_word_that_was_not_said(answerer, question):
     """Whatever is asked, what stands between quotation marks is a passage, word for word, beside its own number."""
     for quoted, number in QUOTED.findall(ask(answerer, question).text):

@@ -71,8 +71,7 @@ async def test_request_and_response(pool, server):
     assert (connection.response.status, connection.response.headers["x-kind"]) == (418, "Earl Grey")
     assert await body_of(connection) == b"tea"
     assert server.requests == [
-        b"POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n"
-        b'{"a": 1}'
+        b'POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"a": 1}'
     ]
 
 

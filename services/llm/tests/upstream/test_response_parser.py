@@ -16,8 +16,11 @@ WIRES = {
     "chunked": CHUNKED + b"a\r\ndata: {}\n\n\r\ne\r\ndata: [DONE]\n\n\r\n0\r\n\r\n",
     "chunk extensions and trailers": CHUNKED + b"18;x=y\r\n" + BODY + b"\r\n0\r\nDigest: z\r\n\r\n",
     "content-length": b"HTTP/1.1 200 OK\r\ncontent-length: 24\r\nContent-Type: text/event-stream\r\n\r\n" + BODY,
-    "provisional first": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n" + CHUNKED
-    + b"18\r\n" + BODY + b"\r\n0\r\n\r\n",
+    "provisional first": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nA: b\r\n\r\n"
+    + CHUNKED
+    + b"18\r\n"
+    + BODY
+    + b"\r\n0\r\n\r\n",
 }
 
 

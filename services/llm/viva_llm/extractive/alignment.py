@@ -37,9 +37,7 @@ _NEAR_MANNERS = {
         ("liquid", "glide", 0.35), ("nasal", "stop", 0.5),
     )
 }  # fmt: skip
-_ALIKE_ACROSS = {
-    frozenset(pair): 0.35 for pair in (("ER", "R"), ("UW", "W"), ("UH", "W"), ("IY", "Y"), ("IH", "Y"))
-}
+_ALIKE_ACROSS = {frozenset(pair): 0.35 for pair in (("ER", "R"), ("UW", "W"), ("UH", "W"), ("IY", "Y"), ("IH", "Y"))}
 _SCALE = 20  # costs are whole numbers of twentieths: int16 lanes are four times as fast as float64
 _START_INSIDE_WORD = 8
 _END_INSIDE_WORD = 8
@@ -81,9 +79,7 @@ class PhoneCosts:
     """The tables of substitution, deletion and insertion, in twentieths."""
 
     def __init__(self) -> None:
-        self.substitution = np.array(
-            [[round(_SCALE * _cost(a, b)) for b in PHONES] for a in PHONES], np.int16
-        )
+        self.substitution = np.array([[round(_SCALE * _cost(a, b)) for b in PHONES] for a in PHONES], np.int16)
         self.weight = np.array([round(_SCALE * _weight(a)) for a in PHONES], np.int16)
 
 

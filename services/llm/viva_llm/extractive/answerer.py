@@ -90,9 +90,7 @@ class Answerer:
         return len(self._indices)
 
     def _index(self, messages: list[dict], given: list[Passage]) -> LectureIndex:
-        text = "\n".join(
-            text_of(message) for message in messages if message.get("role") in ("system", "developer")
-        )
+        text = "\n".join(text_of(message) for message in messages if message.get("role") in ("system", "developer"))
         if given:  # other ones with every question, so that keeping them would only displace whole lectures
             by_number = {passage.number: passage for passage in (*parse_lecture(text), *given)}
             return LectureIndex([by_number[number] for number in sorted(by_number)], self._language)
@@ -125,9 +123,7 @@ def text_of(message: dict) -> str:
 class _Turn:
     """One question on its way through the lecture."""
 
-    def __init__(
-        self, messages: list[dict], index: LectureIndex, language: Language, weights: Weights
-    ) -> None:
+    def __init__(self, messages: list[dict], index: LectureIndex, language: Language, weights: Weights) -> None:
         self._index = index
         self._weights = weights
         self._anywhere = np.ones(len(index), bool)

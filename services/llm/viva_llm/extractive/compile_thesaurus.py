@@ -88,12 +88,8 @@ def compile_lines(folder: Path) -> list[str]:
     lines = []
     for word, senses in sorted(words.items()):
         near = [target for sense in senses for relation, target in pointers[sense] if relation in _STEPS]
-        near = [
-            target for target in dict.fromkeys(near) if below[target] <= _MOST_BELOW and target not in senses
-        ]
-        ids = [
-            [numbers.setdefault(m, np.base_repr(len(numbers), 36)) for m in group] for group in (senses, near)
-        ]
+        near = [target for target in dict.fromkeys(near) if below[target] <= _MOST_BELOW and target not in senses]
+        ids = [[numbers.setdefault(m, np.base_repr(len(numbers), 36)) for m in group] for group in (senses, near)]
         lines.append(f"{word}\t{' '.join(ids[0])}\t{' '.join(ids[1])}\t{_kind(word, senses, verbs)}")
     irregular = read_irregular(folder)
     return lines + [f"{form}={base}" for form, base in sorted(irregular.items()) if base in words]

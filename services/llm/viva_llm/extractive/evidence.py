@@ -54,9 +54,7 @@ def spread(found: np.ndarray) -> np.ndarray:
     return spread
 
 
-def gather(
-    terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex
-) -> tuple[np.ndarray, np.ndarray]:
+def gather(terms: tuple[Term, ...], words: tuple[str, ...], index: LectureIndex) -> tuple[np.ndarray, np.ndarray]:
     """Two float32 arrays (terms, passages), 0..1: what is found, and how far to believe it where it stands alone.
 
     What is found by sound is believed more where other terms of the question are found near by.

@@ -68,9 +68,7 @@ class Pronouncer:
 
     def __init__(self) -> None:
         self._index = {phone: i for i, phone in enumerate(PHONES)}
-        self._rules = [
-            (re.compile(pattern.replace("^", r"\A")), sounds.split()) for pattern, sounds in _RULES
-        ]
+        self._rules = [(re.compile(pattern.replace("^", r"\A")), sounds.split()) for pattern, sounds in _RULES]
         self._dictionary = self._read_dictionary()
         self.phones = lru_cache(maxsize=50_000)(self._phones)
 

@@ -90,21 +90,15 @@ _MEASURES = (
     ),
     (
         "money",
-        re.compile(
-            r"\b(what|which|how (big|high|large|much))\b.*\b(price|cost|costs|salary|fee|budget|fine|rent)\b"
-        ),
+        re.compile(r"\b(what|which|how (big|high|large|much))\b.*\b(price|cost|costs|salary|fee|budget|fine|rent)\b"),
     ),
     ("share", re.compile(r"\b(percentage|fraction|proportion|percent)\b")),
     (
         "length",
-        re.compile(
-            r"\bhow (big|large|tall|high|far|deep|wide|thick|small|thin)\b|\b(distance|height|depth|width)\b"
-        ),
+        re.compile(r"\bhow (big|large|tall|high|far|deep|wide|thick|small|thin)\b|\b(distance|height|depth|width)\b"),
     ),
 )
-_REASON_QUESTION = re.compile(
-    r"\b(why|how come|what (caused|causes|made)|for what reason|what (is|was) the reason)\b"
-)
+_REASON_QUESTION = re.compile(r"\b(why|how come|what (caused|causes|made)|for what reason|what (is|was) the reason)\b")
 _OVERVIEW_QUESTION = re.compile(
     r"\b(lecture|talk|video|recording|speaker|lecturer|class|course|presentation)\b.*\babout\b"
     r"|\bwhat (is|was) (it|this|that)( all)? about\b|\bwhats? (it|this|that)( all)? about\b"
@@ -173,9 +167,7 @@ def _terms(words: list[str], asked_for: set[str], language: Language) -> list[Te
     for place, word in enumerate(words):
         if word in passed_over or len(word) < 2:
             continue
-        share = (
-            _NUMBER_WEIGHT if word in classes.number else _GENERIC_WEIGHT if word in classes.generic else 1.0
-        )
+        share = _NUMBER_WEIGHT if word in classes.number else _GENERIC_WEIGHT if word in classes.generic else 1.0
         stem = vocabulary.stem(word)
         term = Term(word, stem, vocabulary.zipf(word), place, share, language.thesaurus.is_verb(word))
         terms.setdefault(stem, term)

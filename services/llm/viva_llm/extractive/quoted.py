@@ -31,9 +31,7 @@ asks how many there are of something and they have no number of it, how much mon
 and they have none in its units; and 1 where it asks for a reason, for a time or a number, for a place, for a person."""
 
 
-def of_quoted(
-    question: Question, lacking: np.ndarray, places: Sequence[int], index: LectureIndex
-) -> np.ndarray:
+def of_quoted(question: Question, lacking: np.ndarray, places: Sequence[int], index: LectureIndex) -> np.ndarray:
     """(len(QUOTED),): the features; `lacking` (nouns,) is the weight of each noun, 0 for one that is found there."""
     alike = index.tokens_alike(question.text, places)
     measured = question.measure is None or any(
@@ -64,7 +62,5 @@ def _counted(question: Question, places: Sequence[int], index: LectureIndex) -> 
         return True
     stem = index.language.vocabulary.stem
     things = set(index.meanings.related(question.counted))
-    things |= {
-        word for place in places for word in index.words[place] if stem(word) == stem(question.counted)
-    }
+    things |= {word for place in places for word in index.words[place] if stem(word) == stem(question.counted)}
     return any(index.language.classes.counts(index.words[place], things) for place in places)

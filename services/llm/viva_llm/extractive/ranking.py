@@ -15,9 +15,7 @@ _OPENING_PASSAGES = 3
 class Findings:
     """What the lecture has for a question."""
 
-    def __init__(
-        self, question: Question, terms: tuple[Term, ...], index: LectureIndex, weights: Weights
-    ) -> None:
+    def __init__(self, question: Question, terms: tuple[Term, ...], index: LectureIndex, weights: Weights) -> None:
         self._features = Features(question, terms, index)
         self._index, self._weights = index, weights
         self.kind = self._features.kind

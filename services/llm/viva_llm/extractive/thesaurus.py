@@ -44,9 +44,7 @@ class Thesaurus:
             if word.endswith(ending) and len(word) - len(ending) >= 2:
                 stem = word[: -len(ending)]
                 doubled = len(stem) > 2 and stem[-1] == stem[-2] and not base
-                found += [
-                    form for form in (stem + base, stem[:-1] if doubled else "") if form in self._entries
-                ]
+                found += [form for form in (stem + base, stem[:-1] if doubled else "") if form in self._entries]
         return list(dict.fromkeys(found))
 
     def is_verb(self, word: str) -> bool:

@@ -34,11 +34,7 @@ class WordClasses:
         path = files("viva_llm.extractive") / "data" / "word_classes.toml"
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         units = {name: frozenset(words.split()) for name, words in content.pop("units").items()}
-        plain = {
-            name: frozenset(content[name].split())
-            for name in (f.name for f in fields(cls))
-            if name != "units"
-        }
+        plain = {name: frozenset(content[name].split()) for name in (f.name for f in fields(cls)) if name != "units"}
         return cls(**plain, units=units)
 
     def dates(self, words: list[str]) -> float:

@@ -20,9 +20,7 @@ async def status(service: LLMService = Depends(service_of)) -> dict:
         "load": {"active": service.admission.active, "max_active": service.admission.max_active},
         "policy": service.policy.body(),
         "routes": {alias: [_step(route) for route in routes] for alias, routes in router.aliases.items()},
-        "backends": [
-            {**backend.body(), "in_use": backend is in_use.backend} for backend in router.backends.values()
-        ],
+        "backends": [{**backend.body(), "in_use": backend is in_use.backend} for backend in router.backends.values()],
     }
 
 

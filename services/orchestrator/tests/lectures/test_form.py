@@ -16,11 +16,7 @@ TYPE = "multipart/form-data; boundary=frontier"
 
 def _part(name: str, data: bytes, *, filename: str | None = None) -> bytes:
     named = f'; filename="{filename}"' if filename else ""
-    return (
-        f'--frontier\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode()
-        + data
-        + b"\r\n"
-    )
+    return f'--frontier\r\nContent-Disposition: form-data; name="{name}"{named}\r\n\r\n'.encode() + data + b"\r\n"
 
 
 def _read(body: bytes, cuts: list[int]) -> tuple[LectureForm, bytes]:
@@ -56,9 +52,7 @@ def test_a_form_that_stops_early_is_refused(end: int) -> None:
         form.flush()
 
 
-@pytest.mark.parametrize(
-    "content_type", ["multipart/form-data", "multipart/form-data; boundary=" + "x" * 1000]
-)
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=" + "x" * 1000])
 def test_a_form_needs_a_boundary(content_type: str) -> None:
     """No boundary, or one longer than any, is refused at once."""
     with pytest.raises(InvalidRequest):

@@ -36,9 +36,7 @@ def test_takes_a_server_that_has_no_segments() -> None:
 _NO_TIME = {"start": "x", "end": 1, "text": ""}
 
 
-@pytest.mark.parametrize(
-    "answer", [None, [], "x", {}, {"segments": 1}, {"segments": [{}]}, {"segments": [_NO_TIME]}]
-)
+@pytest.mark.parametrize("answer", [None, [], "x", {}, {"segments": 1}, {"segments": [{}]}, {"segments": [_NO_TIME]}])
 def test_nonsense_is_an_error_of_the_stage(answer: Any) -> None:
     """An answer that cannot be read is retryable, not a crash and not an empty transcript."""
     with pytest.raises(StageUnavailable):

@@ -62,9 +62,7 @@ async def test_what_means_nothing_is_said_and_the_conversation_goes_on(caller, m
 )
 async def test_odd_fields_break_nothing(caller, event):
     """Whatever is in them, the connection lives."""
-    await caller.send(
-        **({"kind": event["type"]} | {name: value for name, value in event.items() if name != "type"})
-    )
+    await caller.send(**({"kind": event["type"]} | {name: value for name, value in event.items() if name != "type"}))
 
     await caller.says("who made the first circuit")
     await caller.send("conversation.item.retrieve", item_id="nobody")

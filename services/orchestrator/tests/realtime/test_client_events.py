@@ -125,11 +125,7 @@ def test_what_a_call_has_is_text():
 
 
 _VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=9),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
     max_leaves=12,
 )
@@ -139,8 +135,7 @@ _ITEMS = st.fixed_dictionaries(
         "id": _VALUES,
         "type": st.sampled_from(["message", "function_call"]) | _VALUES,
         "role": st.sampled_from(["user", "assistant", "system"]) | _VALUES,
-        "content": _VALUES
-        | st.lists(_VALUES | st.fixed_dictionaries({}, optional={"type": _VALUES, "text": _VALUES})),
+        "content": _VALUES | st.lists(_VALUES | st.fixed_dictionaries({}, optional={"type": _VALUES, "text": _VALUES})),
         "arguments": _VALUES,
         "output": _VALUES,
     },
@@ -156,8 +151,7 @@ _EVENTS = st.fixed_dictionaries(
         "content_index": _VALUES,
         "previous_item_id": _VALUES,
         "session": _VALUES,
-        "response": _VALUES
-        | st.fixed_dictionaries({}, optional={"input": st.lists(_ITEMS), "metadata": _VALUES}),
+        "response": _VALUES | st.fixed_dictionaries({}, optional={"input": st.lists(_ITEMS), "metadata": _VALUES}),
     },
 )
 

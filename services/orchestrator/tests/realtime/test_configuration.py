@@ -19,9 +19,7 @@ def audio_in(**fields) -> Configuration:
 
 def test_updates_are_merged_to_any_depth():
     """What an update does not name stays."""
-    changed = audio_in(turn_detection={"silence_duration_ms": 900}).updated(
-        {"audio": {"output": {"voice": "echo"}}}
-    )
+    changed = audio_in(turn_detection={"silence_duration_ms": 900}).updated({"audio": {"output": {"voice": "echo"}}})
     assert changed.detection == TurnDetection(silence_duration_ms=900)
     assert changed.voice == "echo"
     assert changed.transcribes
@@ -33,8 +31,7 @@ def test_null_is_push_to_talk():
     assert by_hand.detection is None
     assert by_hand.effective()["audio"]["input"]["turn_detection"] is None
     assert (
-        by_hand.updated({"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}).detection
-        == TurnDetection()
+        by_hand.updated({"audio": {"input": {"turn_detection": {"type": "server_vad"}}}}).detection == TurnDetection()
     )
 
 
@@ -108,14 +105,10 @@ def test_the_echo_has_only_what_strict_clients_can_read(asked, path, told):
     assert DEFAULT.updated(asked).effective()["audio"][side][name] == told
 
 
-@pytest.mark.parametrize(
-    ("asked", "told"), [({"type": "function", "name": "x"}, "auto"), ("required", "required")]
-)
+@pytest.mark.parametrize(("asked", "told"), [({"type": "function", "name": "x"}, "auto"), ("required", "required")])
 def test_a_tool_choice_is_a_word(asked, told):
     """An object makes pipecat's parser raise; tools are echoed and not called."""
-    changed = DEFAULT.updated(
-        {"tool_choice": asked, "tools": [{"type": "function", "name": "x"}]}
-    ).effective()
+    changed = DEFAULT.updated({"tool_choice": asked, "tools": [{"type": "function", "name": "x"}]}).effective()
     assert changed["tool_choice"] == told
     assert changed["tools"] == [{"type": "function", "name": "x"}]
 
@@ -156,9 +149,7 @@ def test_ballast_is_not_kept():
     assert len(str(changed.asked)) < 110_000
 
 
-@pytest.mark.parametrize(
-    "path", ["audio", "audio.input", "audio.input.format", "audio.output", "tracing", "prompt"]
-)
+@pytest.mark.parametrize("path", ["audio", "audio.input", "audio.input.format", "audio.output", "tracing", "prompt"])
 def test_many_updates_take_no_more_room_than_one(path):
     """Fields of other names do not pile up, wherever they are put."""
     changed = DEFAULT
@@ -223,9 +214,7 @@ _SESSIONS = st.fixed_dictionaries(
     {},
     optional={
         "audio": _some(input=_AUDIO_IN, output=_AUDIO_OUT),
-        **dict.fromkeys(
-            ("instructions", "tools", "tool_choice", "model", "output_modalities", "prompt"), _VALUES
-        ),
+        **dict.fromkeys(("instructions", "tools", "tool_choice", "model", "output_modalities", "prompt"), _VALUES),
     },
 )
 

@@ -35,9 +35,9 @@ def test_a_clause_without_length_is_heard_as_soon_as_it_comes():
 
 def test_words_that_the_answer_does_not_have_are_passed_over():
     """A clause that was changed on its way to the voice still ends where its last known word does."""
-    assert heard(
-        "It was made in 1958 by Kilby.", [Spoken("made in nineteen by", 100), Spoken("Kilby.", 10)], 100
-    ) == ("It was made in 1958 by")
+    assert heard("It was made in 1958 by Kilby.", [Spoken("made in nineteen by", 100), Spoken("Kilby.", 10)], 100) == (
+        "It was made in 1958 by"
+    )
 
 
 def test_repeated_words_are_told_apart():

@@ -110,9 +110,7 @@ async def test_two_who_cancel_end_it_once(caller, servers, replica, redis_answer
     assert ("who made the first circuit", "It was Jack Kilby.", True) in await history(replica, caller)
 
 
-async def test_who_hangs_up_while_the_server_interrupts_loses_nothing(
-    caller, servers, replica, redis_answers
-):
+async def test_who_hangs_up_while_the_server_interrupts_loses_nothing(caller, servers, replica, redis_answers):
     """What was heard of the answer is remembered though the stream that found the speech ends in the middle of it."""
     servers.deltas = TWO_SENTENCES
     servers.ms_per_letter = 10

@@ -98,9 +98,7 @@ async def test_what_was_not_heard_is_cut_from_item_and_history(caller, servers, 
     servers.ms_per_letter = 10
     response = await caller.asks()
     item_id = response["output"][0]["id"]
-    await caller.send(
-        "conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=FIRST_MS + 85
-    )
+    await caller.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=FIRST_MS + 85)
     truncated = await caller.until("conversation.item.truncated")
 
     assert (truncated["item_id"], truncated["audio_end_ms"]) == (item_id, FIRST_MS + 85)

@@ -128,9 +128,7 @@ async def test_an_outage_is_told_once_and_when_it_is_over(caller, servers, repli
     assert "viva" not in await told_by_session(caller)
 
 
-async def test_what_somebody_says_when_the_stream_ends_has_no_words_for_now(
-    caller, servers, replica, monkeypatch
-):
+async def test_what_somebody_says_when_the_stream_ends_has_no_words_for_now(caller, servers, replica, monkeypatch):
     """The item that the client was told of has a transcription that failed, and no error is sent."""
     begun = await started(caller, servers)
     monkeypatch.setattr(replica.app.state.stages.asr, "websocket", _away)

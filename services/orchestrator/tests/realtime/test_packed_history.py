@@ -58,9 +58,7 @@ def test_a_single_message_is_left_alone(text):
 
 def test_the_last_message_has_the_id_that_the_client_gave():
     """It is the one that an answer is asked to; those before it are what was said earlier."""
-    text = packed(
-        {"role": "user", "content": "Who made it?"}, {"role": "assistant", "content": "Jack Kilby."}, ASKED
-    )
+    text = packed({"role": "user", "content": "Who made it?"}, {"role": "assistant", "content": "Jack Kilby."}, ASKED)
     items = items_in(Item("item_packed", "user", (Part("input_text", text),)))
     assert [(item.role, item.text) for item in items] == [
         ("user", "Who made it?"),
@@ -95,9 +93,7 @@ def test_a_message_that_no_question_could_be_is_not_looked_at(monkeypatch):
 
 def test_of_very_many_messages_the_newest_are_taken():
     """More than a conversation holds would only push each other out."""
-    messages = [
-        {"role": "user", "content": str(number)} for number in range(packed_history.MOST_MESSAGES + 5)
-    ]
+    messages = [{"role": "user", "content": str(number)} for number in range(packed_history.MOST_MESSAGES + 5)]
     said = unpack(packed(*messages))
     assert len(said) == packed_history.MOST_MESSAGES
     assert said[-1] == ("user", messages[-1]["content"])
@@ -112,9 +108,7 @@ def test_half_of_a_surrogate_pair_is_not_taken():
 
 _TEXTS = st.text(alphabet=st.sampled_from('[]{}",:\\n \\ud83a"rolecontent'), max_size=200)
 _MESSAGES = st.lists(
-    st.fixed_dictionaries(
-        {"role": st.text(max_size=9) | st.sampled_from(["user"]), "content": st.text(max_size=30)}
-    )
+    st.fixed_dictionaries({"role": st.text(max_size=9) | st.sampled_from(["user"]), "content": st.text(max_size=30)})
 )
 
 

@@ -28,9 +28,7 @@ async def test_another_replica_carries_on(start, servers):
     """The same session, its configuration and its items; the next answer knows the one before."""
     first, second = await start(), await start()
     caller = await first.call()
-    await caller.send(
-        "session.update", session={"output_modalities": ["text"], "audio": {"output": {"voice": "echo"}}}
-    )
+    await caller.send("session.update", session={"output_modalities": ["text"], "audio": {"output": {"voice": "echo"}}})
     await caller.until("session.updated")
     response = await caller.asks("who made it")
     await vanish(caller)
@@ -214,7 +212,5 @@ async def test_what_was_forgotten_does_not_come_back(replica, redis_client):
     response = await caller.asks("and when")
     await caller.socket.close()
 
-    assert (
-        response["viva"]["history_saved"] is False if "viva" in response else response["status"] == "failed"
-    )
+    assert response["viva"]["history_saved"] is False if "viva" in response else response["status"] == "failed"
     assert [key async for key in redis_client.scan_iter(f"*{session_id(caller)}*")] == []

@@ -147,9 +147,7 @@ async def test_a_model_that_is_a_lecture_names_it(replica):
     assert (await caller.asks())["status"] == "completed"
 
 
-@pytest.mark.parametrize(
-    "event", [{"lecture_id": "lec_1", "session": {}}, {"session": {"lecture_id": "lec_1"}}]
-)
+@pytest.mark.parametrize("event", [{"lecture_id": "lec_1", "session": {}}, {"session": {"lecture_id": "lec_1"}}])
 async def test_the_lecture_can_be_chosen_afterwards(replica, event):
     """By an extra key of session.update; the session keeps it for the other transports."""
     caller = await replica.call("/v1/realtime")
@@ -236,9 +234,7 @@ async def test_a_question_may_come_with_the_response(caller, servers):
 
 async def test_a_voice_nobody_knows_is_taken(caller):
     """LiveKit asks for "marin"; the tts stage finds one of ours."""
-    await caller.send(
-        "session.update", session={"audio": {"output": {"voice": "marin"}}, "model": "gpt-realtime"}
-    )
+    await caller.send("session.update", session={"audio": {"output": {"voice": "marin"}}, "model": "gpt-realtime"})
     session = (await caller.until("session.updated"))["session"]
 
     assert session["audio"]["output"]["voice"] == "marin"

@@ -16,9 +16,7 @@ WHOLE = 44 + SECONDS * 32_000
 
 
 @pytest.fixture
-async def url(
-    replica: Replica, make_recording: Callable[[float], bytes], until: Callable[..., Awaitable[None]]
-) -> str:
+async def url(replica: Replica, make_recording: Callable[[float], bytes], until: Callable[..., Awaitable[None]]) -> str:
     """The address of the audio of a lecture that has been decoded."""
     answer = await replica.http.post("/v1/lectures", files={"file": make_recording(SECONDS)})
     lecture_id = answer.json()["lecture_id"]
@@ -71,9 +69,7 @@ async def test_ranges_are_parts_of_the_file(
     assert response.status_code == 206
     assert response.content == whole[start:end]
     first = start % len(whole)
-    assert (
-        response.headers["content-range"] == f"bytes {first}-{first + len(response.content) - 1}/{len(whole)}"
-    )
+    assert response.headers["content-range"] == f"bytes {first}-{first + len(response.content) - 1}/{len(whole)}"
 
 
 @pytest.mark.parametrize("asked", [f"bytes={WHOLE}-", "bytes=999999999-", "bytes=-0"])
@@ -84,9 +80,7 @@ async def test_ranges_outside_are_refused(replica: Replica, url: str, asked: str
     assert response.json()["error"]["code"] == "range_not_satisfiable"
 
 
-@pytest.mark.parametrize(
-    "asked", ["bytes=", "bytes=-", "bytes=5-2", "bytes=0-1,5-6", "seconds=1-2", "bytes=a-b"]
-)
+@pytest.mark.parametrize("asked", ["bytes=", "bytes=-", "bytes=5-2", "bytes=0-1,5-6", "seconds=1-2", "bytes=a-b"])
 async def test_other_range_headers_are_ignored(replica: Replica, url: str, asked: str) -> None:
     """What is no single range of bytes gets the whole file, as HTTP allows."""
     response = await replica.http.get(url, headers={"Range": asked})

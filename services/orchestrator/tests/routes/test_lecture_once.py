@@ -52,9 +52,7 @@ async def test_one_key_on_two_replicas_is_one_lecture(
     assert sum(replica.registry.get_sample_value(name, outcome) or 0 for replica in replicas) == 1
 
 
-async def test_another_recording_under_the_same_key_is_refused(
-    start_replica: Start, make_recording: Make
-) -> None:
+async def test_another_recording_under_the_same_key_is_refused(start_replica: Start, make_recording: Make) -> None:
     """409 on the other replica too, and nothing of it is kept."""
     first, second = await start_replica(transcribe_workers=0), await start_replica(transcribe_workers=0)
     lecture_id = (await _upload(first, make_recording(3))).json()["lecture_id"]
@@ -105,9 +103,7 @@ async def test_without_a_key_each_upload_is_a_lecture_of_its_own(replica: Replic
     assert (await _upload(replica, make_recording(3), key="k" * 256)).json()["error"]["param"] == "Idempotency-Key"
 
 
-async def test_lectures_are_found_by_the_hash_of_their_recording(
-    start_replica: Start, make_recording: Make
-) -> None:
+async def test_lectures_are_found_by_the_hash_of_their_recording(start_replica: Start, make_recording: Make) -> None:
     """However it was uploaded, page by page, after Redis was emptied; a deleted one and other recordings not."""
     replica = await start_replica(transcribe_workers=0)
     recording = make_recording(3)

@@ -119,9 +119,7 @@ def _flac(seconds: float) -> bytes:
 
 
 def _wrong_recordings() -> dict[str, tuple[bytes, int, str]]:
-    wav = (
-        b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\0\0\0\x01\0\x01\0\x80>\0\0\0}\0\0\x02\0\x10\0data\xf0\xff\xff\x7f"
-    )
+    wav = b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\0\0\0\x01\0\x01\0\x80>\0\0\0}\0\0\x02\0\x10\0data\xf0\xff\xff\x7f"
     return {
         "nothing": (b"", 400, "audio_empty"),
         "text": (b"This is not a recording.\n" * 500, 400, "audio_undecodable"),
@@ -197,9 +195,7 @@ async def test_wrong_requests_are_told_so(
     replica: Replica, content: bytes, content_type: str, expected: tuple[int, str]
 ) -> None:
     """Anything that is neither a form with a file nor JSON with a key of ours gets a 4xx with a code."""
-    response = await replica.http.post(
-        "/v1/lectures", content=content, headers={"Content-Type": content_type}
-    )
+    response = await replica.http.post("/v1/lectures", content=content, headers={"Content-Type": content_type})
     assert _code(response) == expected
 
 

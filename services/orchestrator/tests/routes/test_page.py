@@ -69,9 +69,7 @@ async def test_its_files_are_asked_for_again_and_sent_once(client, name, kind):
     assert again.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize(
-    "path", ["/web/none.js", "/web/../pyproject.toml", "/web/%2e%2e/pyproject.toml", "/web/"]
-)
+@pytest.mark.parametrize("path", ["/web/none.js", "/web/../pyproject.toml", "/web/%2e%2e/pyproject.toml", "/web/"])
 async def test_nothing_else_is_served(client, path):
     """A file that is not there is a 404 as everywhere in the API; what lies beside the folder is not there."""
     response = await client.get(path)

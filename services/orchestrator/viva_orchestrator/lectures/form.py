@@ -24,9 +24,7 @@ class LectureForm:
     def __init__(self, content_type: str, *, file_field: str = "file") -> None:
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
-            raise InvalidRequest(
-                "The multipart body has no boundary in its Content-Type.", code="invalid_form"
-            )
+            raise InvalidRequest("The multipart body has no boundary in its Content-Type.", code="invalid_form")
         self._file_field = file_field
         self._blocks: list[bytes] = []
         self._parts = 0

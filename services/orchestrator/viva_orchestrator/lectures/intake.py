@@ -105,9 +105,7 @@ class Intake:
                 await self._uploads.discard(object_key)
                 raise
 
-    async def _look_at(
-        self, path: Path, lecture_id: str, title: str | None, *, sha256: str | None = None
-    ) -> Lecture:
+    async def _look_at(self, path: Path, lecture_id: str, title: str | None, *, sha256: str | None = None) -> Lecture:
         """The lecture that the recording at `path` would be; nothing is stored."""
         limits = AudioLimits(max_duration_s=self._tools.settings.lecture_max_s)
         try:

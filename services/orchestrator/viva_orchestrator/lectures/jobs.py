@@ -70,9 +70,7 @@ class Lease:
         keys = [record_key(self.lecture_id), QUEUE]
         lease_ms = self._lease_ms if lease_ms is None else lease_ms
         async with redis_call():
-            held = await self._write(
-                keys=keys, args=[self._owner, self.lecture_id, lease_ms, orjson.dumps(commands)]
-            )
+            held = await self._write(keys=keys, args=[self._owner, self.lecture_id, lease_ms, orjson.dumps(commands)])
         if not held:
             raise LeaseLost
 

@@ -139,9 +139,7 @@ class Lectures:
             self._remember(lecture, segments)
         return lecture, segments
 
-    async def page(
-        self, limit: int, after: str | None = None, sha256: str | None = None
-    ) -> tuple[list[Lecture], bool]:
+    async def page(self, limit: int, after: str | None = None, sha256: str | None = None) -> tuple[list[Lecture], bool]:
         """Up to `limit` lectures, newest first, those older than the id `after`; and whether there are more.
 
         With `sha256` only those made of the recording with this hash.
@@ -161,9 +159,7 @@ class Lectures:
             return audio
         if lecture.status == "failed":
             raise Conflict("The recording of this lecture could not be decoded.", code="lecture_failed")
-        raise Conflict(
-            "The recording is still being decoded; try again in a moment.", code="lecture_not_ready"
-        )
+        raise Conflict("The recording is still being decoded; try again in a moment.", code="lecture_not_ready")
 
     async def watch(self, lecture_id: str, stopping: asyncio.Event) -> AsyncIterator[Transcript]:
         """The transcript now, and again whenever there is more of it (or every SILENCE_S), until ready or failed.

@@ -134,9 +134,7 @@ class Records:
                 pipe.hgetall(record_key(lecture_id))
             found = await pipe.execute()
         pairs = zip(lecture_ids, found, strict=True)
-        return [
-            None if _is_tombstone(fields) else _lecture(lecture_id, fields) for lecture_id, fields in pairs
-        ]
+        return [None if _is_tombstone(fields) else _lecture(lecture_id, fields) for lecture_id, fields in pairs]
 
     async def bury(self, lecture_id: str) -> None:
         """Put a tombstone in the place of the record and forget the rest: whoever works on it loses its lease."""

@@ -55,7 +55,5 @@ class AudioSlice:
             yield self._header[start : min(end, WAV_HEADER_BYTES)]
         offset = sample_byte(self._first) - WAV_HEADER_BYTES
         if end > WAV_HEADER_BYTES:
-            async for block in self._objects.stream(
-                self._key, offset + max(start, WAV_HEADER_BYTES), offset + end
-            ):
+            async for block in self._objects.stream(self._key, offset + max(start, WAV_HEADER_BYTES), offset + end):
                 yield block

@@ -162,9 +162,7 @@ class Transcription:
         # Set at its place, not appended: a call that is made again after a lost answer changes nothing.
         lecture_id = self._lecture.lecture_id
         key = cuts_key(lecture_id)
-        await self._write(
-            ("LTRIM", key, "0", str(number - 1)) if number else ("DEL", key), ("RPUSH", key, str(end))
-        )
+        await self._write(("LTRIM", key, "0", str(number - 1)) if number else ("DEL", key), ("RPUSH", key, str(end)))
         return Piece(number, start, end, pcm[: (end - start) * BYTES_PER_SAMPLE])
 
     async def _audio(self, start: int, end: int) -> bytes:
@@ -176,9 +174,7 @@ class Transcription:
         started = time.perf_counter()
         start_s, end_s = piece.start / SAMPLE_RATE_HZ, piece.end / SAMPLE_RATE_HZ
         with current_span().stage("asr", piece=piece.number, start_s=start_s, end_s=end_s):
-            segments = await self._patience.keep_trying(
-                lambda: self._tools.recogniser.transcribe(piece.pcm, start_s)
-            )
+            segments = await self._patience.keep_trying(lambda: self._tools.recogniser.transcribe(piece.pcm, start_s))
         self._tools.metrics.piece_seconds.observe(time.perf_counter() - started)
         await self._keep(piece, segments)
         self._tools.metrics.transcribed_audio.inc((piece.end - piece.start) / SAMPLE_RATE_HZ)
@@ -204,9 +200,7 @@ class Transcription:
         _, segments = await self._patience.keep_trying(lambda: self._tools.records.read(lecture_id))
         document = dump_segments(segments or ())
         await self._write()
-        await self._patience.keep_trying(
-            lambda: self._tools.archive.write_transcript(self._lecture, document)
-        )
+        await self._patience.keep_trying(lambda: self._tools.archive.write_transcript(self._lecture, document))
         cache_s = str(int(self._tools.settings.transcript_cache_s))
         record, whole = record_key(lecture_id), repr(self._lecture.duration_s)
         await self._write(

@@ -102,9 +102,7 @@ class Uploads:
     async def size(self, object_key: str) -> int:
         """The bytes uploaded under `object_key`. Raises `InvalidRequest` for a key that is not ours, and `NotFound`."""
         if not is_upload_key(object_key):
-            raise InvalidRequest(
-                "object_key is not one that an upload was given.", param="object_key"
-            )
+            raise InvalidRequest("object_key is not one that an upload was given.", param="object_key")
         try:
             return await self._objects.size(object_key)
         except NotFound as error:

@@ -93,9 +93,7 @@ class Workers:
 
     async def _run(self, lecture: Lecture, lease: Lease) -> None:
         if lease.attempts > MAX_ATTEMPTS:
-            raise VivaError(
-                "Every attempt to transcribe this recording broke off.", code="transcription_failed"
-            )
+            raise VivaError("Every attempt to transcribe this recording broke off.", code="transcription_failed")
         if lease.attempts > 1 or lecture.transcribed_s:
             self._metrics.lectures.labels("taken_over").inc()
         try:
@@ -113,18 +111,14 @@ class Workers:
     async def _beat(self, lease: Lease) -> None:
         while True:
             await asyncio.sleep(self._settings.transcribe_lease_s / BEATS_PER_LEASE)
-            with contextlib.suppress(
-                VivaError
-            ):  # Redis is away: the writes of the transcription wait for it too
+            with contextlib.suppress(VivaError):  # Redis is away: the writes of the transcription wait for it too
                 await lease.write()
 
     async def _fail(self, lease: Lease, error: VivaError) -> None:
         sentence = error.message
         if error.retryable:
             minutes = self._settings.transcribe_retry_s / 60
-            sentence = (
-                f"The transcription was given up after {minutes:.0f} minutes of trying. Last: {sentence}"
-            )
+            sentence = f"The transcription was given up after {minutes:.0f} minutes of trying. Last: {sentence}"
         record = record_key(lease.lecture_id)
         commands = (
             ("HSET", record, "status", "failed", "error", sentence, "error_code", error.code),

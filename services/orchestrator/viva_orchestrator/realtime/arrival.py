@@ -39,9 +39,7 @@ class Arrival:
         lecture_id = query.get("lecture_id") or (model if model.startswith("lec_") else None)
         return cls(lecture_id and lecture_id[:200], query.get("session_id"), query.get("last_item_id"))
 
-    async def dialogue(
-        self, parts: RealtimeParts, outgoing: Outgoing, *, idle: Callable[[], None]
-    ) -> Dialogue:
+    async def dialogue(self, parts: RealtimeParts, outgoing: Outgoing, *, idle: Callable[[], None]) -> Dialogue:
         """The conversation, opened or taken up again."""
         session, kept = await self._found(parts)
         settings = parts.settings

@@ -27,9 +27,7 @@ MOST_MS = 2**31 - 1
 class InvalidEvent(InvalidRequest):
     """An event that means nothing; `event_id` is the client's, where it gave one."""
 
-    def __init__(
-        self, message: str, *, code: str, param: str | None = None, event_id: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str, param: str | None = None, event_id: str | None = None) -> None:
         super().__init__(message, code=code, param=param)
         self.event_id = event_id
 

@@ -98,9 +98,7 @@ class Configuration:
             type="semantic_vad" if asked["type"] == "semantic_vad" else "server_vad",
             threshold=_number(asked.get("threshold"), known.threshold, 0.0, 1.0),
             prefix_padding_ms=int(_number(asked.get("prefix_padding_ms"), known.prefix_padding_ms, 0, 5000)),
-            silence_duration_ms=int(
-                _number(asked.get("silence_duration_ms"), known.silence_duration_ms, 50, 10_000)
-            ),
+            silence_duration_ms=int(_number(asked.get("silence_duration_ms"), known.silence_duration_ms, 50, 10_000)),
             eagerness=asked["eagerness"] if asked.get("eagerness") in _EAGERNESS else known.eagerness,
             create_response=asked.get("create_response") is not False,
             interrupt_response=asked.get("interrupt_response") is not False,

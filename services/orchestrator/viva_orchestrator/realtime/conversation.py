@@ -134,9 +134,7 @@ class Conversation:
 
     def _shrink(self, newest: str) -> list[str]:
         gone = []
-        while len(self._order) > 1 and (
-            len(self._order) > self._limits.items or self._size > self._limits.characters
-        ):
+        while len(self._order) > 1 and (len(self._order) > self._limits.items or self._size > self._limits.characters):
             oldest = self._order[0] if self._order[0] != newest else self._order[1]
             self.remove(oldest)
             gone.append(oldest)
@@ -171,9 +169,7 @@ def with_turns(items: Sequence[Item], turns: Sequence[PastTurn]) -> list[Item]:
         if turn.turn_id in known:
             continue
         before = [
-            place
-            for place, item in enumerate(all_items)
-            if item.answer and item.answer.asked_at <= turn.asked_at
+            place for place, item in enumerate(all_items) if item.answer and item.answer.asked_at <= turn.asked_at
         ]
         place = before[-1] + 1 if before else 0 if any(item.answer for item in all_items) else len(all_items)
         all_items[place:place] = items_of([turn])
@@ -190,7 +186,5 @@ def items_of(turns: Sequence[PastTurn]) -> list[Item]:
         items.append(
             Item(question_id(turn.turn_id), "user", (Part("input_text", turn.question),), turn_id=turn.turn_id)
         )
-        items.append(
-            Item(answer_id(turn.turn_id), "assistant", (part,), status, turn_id=turn.turn_id, answer=answer)
-        )
+        items.append(Item(answer_id(turn.turn_id), "assistant", (part,), status, turn_id=turn.turn_id, answer=answer))
     return items

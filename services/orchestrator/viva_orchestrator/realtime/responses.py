@@ -70,9 +70,7 @@ class Responses:
         """Those that are under way, also beside the conversation."""
         return [*self._alone, *([self._active] if self._active is not None else [])]
 
-    async def begin_asked(
-        self, options: dict[str, Any], session: Configuration, lecture_id: str | None
-    ) -> None:
+    async def begin_asked(self, options: dict[str, Any], session: Configuration, lecture_id: str | None) -> None:
         """The client asks for a response, which takes the place of one that nobody was told of yet."""
         if not _is_alone(options):
             self._next = None
@@ -87,9 +85,7 @@ class Responses:
         else:
             self._next = partial(self.begin_heard, wanted, lecture_id)
 
-    def begin(
-        self, wanted: Configuration, lecture_id: str | None, options: dict[str, Any], *, at_once: bool
-    ) -> None:
+    def begin(self, wanted: Configuration, lecture_id: str | None, options: dict[str, Any], *, at_once: bool) -> None:
         """Begins to answer. Raises Conflict while another response is active."""
         reply = self._reply(wanted, options)
         alone = not reply.wanted.in_conversation
@@ -103,9 +99,7 @@ class Responses:
         except InvalidRequest as error:
             self._out.put(reply.fail(error))
             return
-        response = Response(
-            self._parts.turns, question, reply, self._out, self._history, ended=self._ended
-        )
+        response = Response(self._parts.turns, question, reply, self._out, self._history, ended=self._ended)
         if alone:
             self._alone.add(response)
         else:
@@ -122,9 +116,7 @@ class Responses:
         if response_id is not None:
             found = next((response for response in self.all if response.reply.id == response_id), None)
         if found is None:
-            raise InvalidRequest(
-                "Cancellation failed: no active response found.", code="response_cancel_not_active"
-            )
+            raise InvalidRequest("Cancellation failed: no active response found.", code="response_cancel_not_active")
         await self._cut_short(found, "client_cancelled")
 
     async def cancel_deleted(self, item: Item) -> None:

@@ -122,17 +122,13 @@ class Conversations:
         await self.over(session_id, [HEARING + item_id])
         return await self.item(session_id, item_id)
 
-    async def write(
-        self, session_id: str, fields: dict[str, bytes], gone: Collection[str], *, alone: str = ""
-    ) -> bool:
+    async def write(self, session_id: str, fields: dict[str, bytes], gone: Collection[str], *, alone: str = "") -> bool:
         """Sets some fields and deletes others; of the marks of turns only `alone` stays. Whether there is a session."""
         pairs = [part for pair in fields.items() for part in pair]
         keys = session_keys(session_id)
         async with redis_call():
             return bool(
-                await self._redis.eval(
-                    _WRITE, len(keys), *keys, self._expiry_s, alone, len(fields), *pairs, *gone
-                )
+                await self._redis.eval(_WRITE, len(keys), *keys, self._expiry_s, alone, len(fields), *pairs, *gone)
             )
 
 

@@ -62,9 +62,7 @@ def known_fields(session: Mapping[str, Any]) -> dict[str, Any]:
         kept["output_modalities"] = ["text"] if session["output_modalities"] == ["text"] else ["audio"]
     if isinstance(audio := session.get("audio"), dict):
         kept["audio"] = {
-            side: _known_of(audio[side], fields)
-            for side, fields in _AUDIO.items()
-            if isinstance(audio.get(side), dict)
+            side: _known_of(audio[side], fields) for side, fields in _AUDIO.items() if isinstance(audio.get(side), dict)
         }
     return kept
 
@@ -74,9 +72,7 @@ def _known_of(given: Mapping[str, Any], fields: Mapping[str, tuple[str, ...]]) -
     for name, inner in fields.items():
         value = given.get(name)
         if inner and isinstance(value, dict):
-            kept[name] = {
-                key: _cut(value[key]) for key in inner if _is_plain(value.get(key)) and key in value
-            }
+            kept[name] = {key: _cut(value[key]) for key in inner if _is_plain(value.get(key)) and key in value}
         elif name in given and _is_plain(value):
             kept[name] = _cut(value)
     return kept

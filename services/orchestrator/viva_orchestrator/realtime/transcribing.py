@@ -147,9 +147,7 @@ class Transcribing:
         """The words, once there is room. Raises Conflict when too much waits already."""
         too_much = self._bytes and self._bytes + len(wav) > MOST_BYTES
         if too_much or len(self._under_way) > AT_ONCE + WAITING:
-            raise Conflict(
-                "What was said before is still being transcribed.", code="transcription_in_progress"
-            )
+            raise Conflict("What was said before is still being transcribed.", code="transcription_in_progress")
         self._bytes += len(wav)
         try:
             async with self._places:

@@ -19,9 +19,7 @@ router = APIRouter(tags=["lectures"])
 Start = Annotated[
     float | None, Query(ge=0, allow_inf_nan=False, description="Seconds from the beginning of the recording")
 ]
-End = Annotated[
-    float | None, Query(ge=0, allow_inf_nan=False, description="Seconds; beyond the end means the end")
-]
+End = Annotated[float | None, Query(ge=0, allow_inf_nan=False, description="Seconds; beyond the end means the end")]
 
 _WAV = {"audio/wav": {"schema": {"type": "string", "format": "binary"}}}
 

@@ -52,9 +52,7 @@ _BODY: dict[str, Any] = {
     ],
 }
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    400: {
-        "description": "`audio_empty`, `audio_truncated`, `audio_undecodable`, `audio_no_stream`, `invalid_form`"
-    },
+    400: {"description": "`audio_empty`, `audio_truncated`, `audio_undecodable`, `audio_no_stream`, `invalid_form`"},
     404: {"description": "Nothing was uploaded under this `object_key`"},
     409: {"description": "`idempotency_key_reused`: another recording came under this Idempotency-Key"},
     413: {"description": "`audio_too_long` or `too_large`"},
@@ -82,9 +80,7 @@ async def upload_lecture(request: Request) -> Response:
     elif kind == "application/json":
         lecture = await _from_key(request)
     else:
-        raise UnsupportedMedia(
-            "Send the recording as multipart/form-data in `file`, or JSON with an object_key."
-        )
+        raise UnsupportedMedia("Send the recording as multipart/form-data in `file`, or JSON with an object_key.")
     headers = {"Location": f"/v1/lectures/{lecture.lecture_id}"}
     return Response(orjson.dumps(lecture_json(lecture)), 202, headers, "application/json")
 
@@ -100,9 +96,7 @@ async def create_upload(request: Request) -> Response:
     lectures: Lectures = request.app.state.lectures
     ticket = await lectures.uploads.ticket(str(request.url_for("create_upload")))
     body = {"object_key": ticket.object_key, "url": ticket.url, "method": "PUT", "headers": {}}
-    return Response(
-        orjson.dumps(body | {"expires_at": int(ticket.expires_at)}), media_type="application/json"
-    )
+    return Response(orjson.dumps(body | {"expires_at": int(ticket.expires_at)}), media_type="application/json")
 
 
 @router.put(
@@ -128,9 +122,7 @@ async def _from_form(request: Request, content_type: str) -> Lecture:
     _refuse_declared(request, lectures.max_bytes + FORM_BYTES)
     key = request.headers.get("idempotency-key")
     if key and len(key) > MAX_KEY:
-        raise InvalidRequest(
-            f"The Idempotency-Key may have {MAX_KEY} characters at most.", param="Idempotency-Key"
-        )
+        raise InvalidRequest(f"The Idempotency-Key may have {MAX_KEY} characters at most.", param="Idempotency-Key")
     async with temporary_folder(lectures.temp_dir) as folder:
         path = folder / "recording"
         title = await _save_form(request, content_type, path, lectures.max_bytes)

@@ -50,9 +50,7 @@ async def list_lectures(
 ) -> Response:
     """A page of lectures."""
     page, has_more = await _lectures(request).page(limit, after, sha256)
-    return _json(
-        {"object": "list", "data": [lecture_json(lecture) for lecture in page], "has_more": has_more}
-    )
+    return _json({"object": "list", "data": [lecture_json(lecture) for lecture in page], "has_more": has_more})
 
 
 @router.get(

@@ -64,9 +64,4 @@ def _is_ours(websocket: WebSocket, allowed: str) -> bool:
     """Whether a page may connect: one of the same host, or of an origin that is named. Programs send no origin."""
     origin = websocket.headers.get("origin")
     names = {name.strip().rstrip("/") for name in allowed.split(",")}
-    return (
-        origin is None
-        or "*" in names
-        or origin in names
-        or urlsplit(origin).netloc == websocket.headers.get("host")
-    )
+    return origin is None or "*" in names or origin in names or urlsplit(origin).netloc == websocket.headers.get("host")

@@ -33,9 +33,7 @@ class OpenedSession(BaseModel):
     session_id: Annotated[str, Field(examples=["ses_6f1c0e7f2b3d4a59a1c2d3e4f5a6b7c8"])]
     lecture_id: str | None
     created_at: Annotated[float, Field(description="Unix time in seconds")]
-    expires_at: Annotated[
-        float, Field(description="Unix time at which it is forgotten unless a question comes")
-    ]
+    expires_at: Annotated[float, Field(description="Unix time at which it is forgotten unless a question comes")]
 
 
 class TurnRecord(BaseModel):
@@ -48,9 +46,7 @@ class TurnRecord(BaseModel):
     citations: tuple[Citation, ...]
     degraded: str | None
     asked_at: Annotated[float, Field(description="Unix time in seconds")]
-    interrupted: Annotated[
-        bool, Field(description="The person cut the answer short; it is as far as it was heard")
-    ]
+    interrupted: Annotated[bool, Field(description="The person cut the answer short; it is as far as it was heard")]
     receipt: Annotated[
         Receipt | None, Field(description="Where the time went until it was committed, as in the event `done`")
     ]
@@ -77,9 +73,7 @@ class EndedSession(BaseModel):
     """Where the conversation was archived."""
 
     session_id: str
-    object_key: Annotated[
-        str, Field(description="Key in the object store", examples=["sessions/ses_6f1c….json"])
-    ]
+    object_key: Annotated[str, Field(description="Key in the object store", examples=["sessions/ses_6f1c….json"])]
     turns: Annotated[int, Field(description="Questions that were archived")]
 
 
@@ -101,9 +95,7 @@ async def open_session(request: Request, body: OpenSession | None = None) -> Ope
     )
 
 
-@router.get(
-    "/v1/sessions/{session_id}", summary="Read a session's questions and answers", responses=_NOT_FOUND
-)
+@router.get("/v1/sessions/{session_id}", summary="Read a session's questions and answers", responses=_NOT_FOUND)
 async def read_session(request: Request, session_id: str) -> SessionHistory:
     """The committed history, oldest first."""
     return _history(await _parts(request)[0].read(session_id))
@@ -128,10 +120,7 @@ def _parts(request: Request) -> tuple[Sessions, Lectures]:
 
 
 def _history(session: Session) -> SessionHistory:
-    turns = [
-        TurnRecord(**{name: getattr(turn, name) for name in TurnRecord.model_fields})
-        for turn in session.turns
-    ]
+    turns = [TurnRecord(**{name: getattr(turn, name) for name in TurnRecord.model_fields}) for turn in session.turns]
     return SessionHistory(
         session_id=session.session_id,
         lecture_id=session.lecture_id,

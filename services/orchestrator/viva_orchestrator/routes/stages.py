@@ -34,9 +34,7 @@ _REQUEST_HEADERS = ("content-type", "accept")
 _RESPONSE_HEADERS = ("content-type", "x-viva-backend", "x-viva-degraded", "x-sample-rate")
 
 
-@router.post(
-    "/v1/audio/transcriptions", summary="Speech to text, as OpenAI's", response_class=StreamingResponse
-)
+@router.post("/v1/audio/transcriptions", summary="Speech to text, as OpenAI's", response_class=StreamingResponse)
 @router.post("/stt", include_in_schema=False)
 async def transcriptions(request: Request) -> Response:
     """Multipart: `file`, `model`, `language`, `prompt`, `response_format`, `timestamp_granularities[]`, `stream`."""

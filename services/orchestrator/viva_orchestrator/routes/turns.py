@@ -86,9 +86,7 @@ _EVENTS = "`transcript`, `answer.delta`…, `audio`…, then exactly one `done` 
 )
 async def invoke(request: Request) -> Response:
     """One turn as JSON lines."""
-    return await _stream(
-        request, "json_lines", "application/x-ndjson", lambda event: events.encode(event) + b"\n"
-    )
+    return await _stream(request, "json_lines", "application/x-ndjson", lambda event: events.encode(event) + b"\n")
 
 
 @router.post(
@@ -142,9 +140,7 @@ async def _encoded(
 
 def _checked(key: str) -> str:
     if len(key) > MAX_KEY:
-        raise InvalidRequest(
-            f"The Idempotency-Key may have {MAX_KEY} characters at most.", param="Idempotency-Key"
-        )
+        raise InvalidRequest(f"The Idempotency-Key may have {MAX_KEY} characters at most.", param="Idempotency-Key")
     return key
 
 
@@ -158,9 +154,7 @@ async def _question(request: Request, settings: Settings) -> Question:
         whole = limited(request, settings.question_max_bytes + FIELDS_BYTES, what="The spoken question")
         async with whole.form(max_files=1, max_fields=10, max_part_size=FIELDS_BYTES) as form:
             return await _from_form(form, settings)
-    raise UnsupportedMedia(
-        "Send the question as application/json, or as multipart/form-data with a file in `audio`."
-    )
+    raise UnsupportedMedia("Send the question as application/json, or as multipart/form-data with a file in `audio`.")
 
 
 async def _from_form(form: FormData, settings: Settings) -> Question:
@@ -179,9 +173,7 @@ async def _from_form(form: FormData, settings: Settings) -> Question:
 def _typed(fields: TurnRequest, settings: Settings) -> Question:
     text = (fields.question or "").strip()
     if not text:
-        raise InvalidRequest(
-            "There is no question: give `question`, or a recording in `audio`.", param="question"
-        )
+        raise InvalidRequest("There is no question: give `question`, or a recording in `audio`.", param="question")
     if len(text) > settings.question_max_characters:
         raise TooLarge(f"The question may have {settings.question_max_characters:,} characters at most.")
     return _build(fields, settings, text=text, audio=None)

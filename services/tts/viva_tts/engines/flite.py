@@ -94,14 +94,10 @@ class FliteEngine:
             pcm = _samples(sound_file)
         if status != 0 or pcm is None:
             structlog.get_logger().warning("flite failed", exit_status=status, voice=voice)
-            raise StageUnavailable(
-                "tts", "flite could not speak the sentence; the logs have its exit status."
-            )
+            raise StageUnavailable("tts", "flite could not speak the sentence; the logs have its exit status.")
         yield pcm
 
-    async def _speak(
-        self, voice: str, speed: float, text_file: IO[bytes], sound_file: IO[bytes], due: float
-    ) -> int:
+    async def _speak(self, voice: str, speed: float, text_file: IO[bytes], sound_file: IO[bytes], due: float) -> int:
         stretch = f"duration_stretch={1 / speed:.4f}"
         sound = f"/dev/fd/{sound_file.fileno()}"
         arguments = [self._path, "-voice", voice, "--setf", stretch, "-f", "/dev/stdin", "-o", sound]

@@ -79,9 +79,7 @@ class GttsEngine:
                     async for block in blocks:
                         yield block
             except (AudioRejected, AudioTooLong) as error:
-                raise StageUnavailable(
-                    "tts", "Google's web voice sent something that is not speech."
-                ) from error
+                raise StageUnavailable("tts", "Google's web voice sent something that is not speech.") from error
 
 
 def mapped(error: gTTSError) -> VivaError:
@@ -89,7 +87,5 @@ def mapped(error: gTTSError) -> VivaError:
     if error.rsp is None:
         return StageUnavailable("tts", _NO_INTERNET)
     if error.rsp.status_code == 429:
-        return Overloaded(
-            "Google's web voice is asked too often from here; try again later.", retry_after_s=30
-        )
+        return Overloaded("Google's web voice is asked too often from here; try again later.", retry_after_s=30)
     return StageUnavailable("tts", _REFUSED)

@@ -80,9 +80,7 @@ class PiperEngine:
 def _load(path: Path) -> PiperVoice:
     try:
         return PiperVoice.load(path)
-    except (
-        Exception
-    ) as error:  # onnxruntime raises classes of its own for a damaged file; any of them stops the start
+    except Exception as error:  # onnxruntime raises classes of its own for a damaged file; any of them stops the start
         raise EngineUnavailable(
             f"The Piper voice {path.name} cannot be loaded ({type(error).__name__}); fetch it again with `viva models`."
         ) from error
