@@ -1,5 +1,7 @@
 """service_app: ids, errors and metrics are the same in every service."""
 
+import gc
+import weakref
 from contextlib import asynccontextmanager
 
 import httpx
@@ -116,3 +118,15 @@ async def test_what_stops_the_start_unexpectedly_is_logged_with_its_traceback():
         async with app.router.lifespan_context(app):
             pass
     assert [(log["event"], log["log_level"], log["exc_info"]) for log in logs] == [("cannot start", "error", True)]
+
+
+async def test_an_app_is_gone_with_who_made_it():
+    """FastAPI remembers functions: none of ours keeps an app, and the models in it, while the process lives."""
+    app = service_app("t", "d", metrics=ServiceMetrics(), lifespan=nothing, ready=always_ready)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        for path in ("/healthz", "/readyz", "/metrics", "/docs", "/openapi.json"):
+            assert (await client.get(path)).status_code == 200
+    left = weakref.ref(app)
+    del app, client
+    gc.collect()
+    assert left() is None

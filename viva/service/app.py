@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import structlog
-from fastapi import FastAPI, Request, Response
-from starlette.responses import JSONResponse
+from fastapi import FastAPI
 
 import viva
 from viva.errors import VivaError
+from viva.service import docs, health
 from viva.service.direct import DirectApp
-from viva.service.docs import install_docs
 from viva.service.errors import install_error_handlers
 from viva.service.metrics import ServiceMetrics
 from viva.service.requests import RequestMiddleware
@@ -44,35 +43,15 @@ def service_app(
         description=description,
         version=viva.__version__,
         lifespan=_traced(tracer, metrics, _told(lifespan)),
-        openapi_url=None,  # install_docs has it, and the page that works without the internet
+        openapi_url=None,  # docs.py has it, and the page that works without the internet
     )
-    install_docs(app)
+    app.include_router(docs.router)
     app.state.metrics = metrics
+    app.state.ready = ready
     app.state.stopping = asyncio.Event()
     install_error_handlers(app)
     app.add_middleware(RequestMiddleware, metrics=metrics, tracer=tracer)
-
-    @app.get("/healthz", tags=["health"], summary="Alive: the process answers")
-    async def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get(
-        "/readyz",
-        tags=["health"],
-        summary="Ready to take work",
-        responses={503: {"description": "Not ready; `reason` says why"}},
-    )
-    async def readyz(request: Request) -> Response:
-        reason = await ready(request.app)
-        if reason is None:
-            return JSONResponse({"status": "ready"})
-        return JSONResponse({"status": "not_ready", "reason": reason}, 503)
-
-    @app.get("/metrics", tags=["health"], summary="Prometheus metrics", response_class=Response)
-    async def metrics_page(request: Request) -> Response:
-        body, content_type = metrics.render(request.headers.get("accept", ""))
-        return Response(body, headers={"Content-Type": content_type})
-
+    app.include_router(health.router)
     return app
 
 
