@@ -33,8 +33,9 @@ class ExtractiveEngine(InProcess):
         self._thread = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="extractive")
 
     async def close(self) -> None:
-        """Ends the thread; what waits for it is dropped."""
+        """Ends the thread; what waits for it is dropped, and the models with it."""
         self._thread.shutdown(wait=False, cancel_futures=True)
+        del self._answerer
 
     async def stream(self, asked: Asked, _model: str) -> AsyncGenerator[Delta]:
         """The answer with its citation marks."""
