@@ -39,6 +39,14 @@ class Running:
         return self.process.wait(PATIENCE_S), self.printed
 
 
+@pytest.fixture(autouse=True)
+def _hangups_are_heard() -> Iterator[None]:
+    """Also where the tests run under nohup, which everything that they start would inherit."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def viva_run(tmp_path: Path, family) -> Callable:
     """Starts `viva run` on a free port with its data in `tmp_path`, and waits until it says that it is up."""
