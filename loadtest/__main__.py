@@ -28,7 +28,7 @@ from loadtest.page import page
 from loadtest.places import places, totals
 from loadtest.plan import write_plan
 from loadtest.scenario import Scenario, WrongScenario, named, read
-from loadtest.table import show
+from loadtest.table import named_engines, show
 from loadtest.thresholds import check
 from viva.errors import VivaError
 
@@ -81,7 +81,7 @@ def _run(scenario: Scenario, path: Path, url: str | None, folder: Path, port: in
     """The run, from the recordings to the rows."""
     with ExitStack() as held:
         scratch = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="viva-loadtest-")))
-        recorded = record(scenario.people.lectures, scenario.people.lecture_lines, folder.parent / "recordings")
+        recorded = record(scenario.people.lectures, scenario.people.lecture_lines, OUT / "recordings")
         machine = this_machine()
         stack = None
         if url is None:
@@ -90,7 +90,10 @@ def _run(scenario: Scenario, path: Path, url: str | None, folder: Path, port: in
         prepared = held.enter_context(target.lectures(url, recorded))
         plan = scratch / "plan.json"
         write_plan(plan, url, path.resolve(), prepared)
-        print(f"{scenario.name}: {scenario.about or 'asking'} ({url})", flush=True)
+        engines = target.engines(url)
+        print(
+            f"{scenario.name}: {scenario.about or 'asking'} ({', '.join([url, *named_engines(engines)])})", flush=True
+        )
         before = target.used(stack) if stack else {}
         counted = totals(stack) if stack else {}
         started = datetime.now(UTC)
@@ -102,7 +105,7 @@ def _run(scenario: Scenario, path: Path, url: str | None, folder: Path, port: in
             started=started.isoformat(timespec="seconds").replace("+00:00", "Z"),
             url=url,
             machine=machine,
-            engines=target.engines(url),
+            engines=engines,
             rows=rows,
             generator=json.loads((folder / "generator.json").read_text(encoding="utf-8")),
             places=places(stack, counted, spoken) if stack else {},

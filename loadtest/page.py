@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from loadtest.plots import Series, lines, shares
+from loadtest.table import named_engines
 
 Report = dict[str, Any]
 _STYLE = """
@@ -27,7 +28,8 @@ def page(report: Report, scenario_text: str) -> str:
     machine = report["machine"]
     about = (
         f"{report['started']}, {report['seconds']:.0f} s at {report['url']}; callers on {machine['processor']}, "
-        f"{machine['cores']} cores, {machine['load']:.1f} processes already running"
+        f"{machine['cores']} cores, {machine['load']:.1f} processes already running; "
+        f"engines: {', '.join(named_engines(report['engines'])) or 'unknown'}"
     )
     parts = [
         f"<h1>Load test: {name}</h1><p class='note'>{escape(about)}</p>",

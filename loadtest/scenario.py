@@ -164,10 +164,16 @@ def parse(text: str, where: str) -> Scenario:
         number = int(line[1]) if line else len(text.splitlines())
         raise WrongScenario(f"{where}, line {number}: {reason[: line.start()] if line else reason}.") from None
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        # What is misspelt is missing as well, and says more.
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        problem = min(problems, key=lambda one: one["type"] != "extra_forbidden")
         path = tuple(str(part) for part in problem["loc"] if isinstance(part, str))
-        reason = problem["msg"].removeprefix("Value error, ")
-        raise WrongScenario(f"{where}, line {line_of(text, path)}: {'.'.join(path) or 'scenario'}: {reason}.") from None
+        name = ".".join(path) or "scenario"
+        if problem["type"] == "missing" and len(path) == 1:  # in no table whose line would help
+            raise WrongScenario(f"{where}: {name} is missing.") from None
+        unknown = problem["type"] == "extra_forbidden"
+        reason = "there is no such setting" if unknown else problem["msg"].removeprefix("Value error, ")
+        raise WrongScenario(f"{where}, line {line_of(text, path)}: {name}: {reason}.") from None
 
 
 def line_of(text: str, path: tuple[str, ...]) -> int:

@@ -1,5 +1,6 @@
 """The report on a terminal."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +19,11 @@ _TIMES = {
 }
 
 
+def named_engines(engines: Mapping[str, Any]) -> list[str]:
+    """ "asr fake:fake" and so on: what hears, answers and speaks there."""
+    return [f"{stage} {name}" for stage, name in engines.items()]
+
+
 def show(report: dict[str, Any], console: Console) -> None:
     """Prints what came of the run."""
     turns = report["turns"]
@@ -29,6 +35,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         f"asked {turns['asked']}, done {turns['done']}, interrupted {turns['interrupted']}; "
         f"refused: {refused}; failed: {failed}; degraded: {degraded}"
     )
+    if report["engines"]:
+        console.print(f"engines: {', '.join(named_engines(report['engines']))}", markup=False, highlight=False)
     console.print(_times(report["times_ms"]))
     if report["steps"]:
         console.print(_steps(report["steps"]))

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
 from viva.cli import lectures
 from viva.client import Lecture
+from viva.errors import NotFound
 
 FOUND = [
     Lecture("lec_4", "transcribing", 0.42, 3725.0, title="A\x1b[2J long title " * 9, created_at=1_760_000_000),
@@ -21,6 +23,7 @@ class Client:
 
     found: tuple[Lecture, ...] = tuple(FOUND)
     url = "http://viva.test"
+    deleted: ClassVar[list[str]] = []
 
     def __init__(self, _url: str) -> None:
         pass
@@ -31,6 +34,11 @@ class Client:
     def __exit__(self, *_error: object) -> None:
         pass
 
+    def delete_lecture(self, lecture_id: str) -> None:
+        if lecture_id not in {lecture.lecture_id for lecture in self.found}:
+            raise NotFound("There is no such lecture.", param="lecture_id")
+        self.deleted.append(lecture_id)
+
     def lectures(self) -> Iterator[Lecture]:
         return iter(self.found)
 
@@ -38,6 +46,7 @@ class Client:
 @pytest.fixture(autouse=True)
 def client(monkeypatch: pytest.MonkeyPatch) -> type[Client]:
     monkeypatch.setattr(lectures, "VivaClient", Client)
+    monkeypatch.setattr(Client, "deleted", [])
     return Client
 
 
@@ -76,3 +85,11 @@ def test_a_server_without_lectures_says_how_to_bring_one(capsys, client, monkeyp
     printed = capsys.readouterr()
     assert printed.out == ""
     assert "viva upload FILE --url http://viva.test" in printed.err
+
+
+def test_deleting_says_what_is_gone_and_ends_where_something_is_not(capsys, client):
+    """A misspelt id is no success, and those before it are told."""
+    with pytest.raises(NotFound):
+        lectures.delete_lectures("u", ["lec_3", "lec_9", "lec_1"])
+    assert client.deleted == ["lec_3"]
+    assert capsys.readouterr().err == "Deleted lec_3\n"

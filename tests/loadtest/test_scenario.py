@@ -44,7 +44,8 @@ def test_a_scenario_is_what_its_file_says() -> None:
         ("{at_most = 2000}", "{at_most = 1, at_least = 1}", 14, "at_most or at_least"),
         ("seconds = 10", "seconds = 10\nwarm_up_s = 10", 1, "warm_up_s"),
         ("seconds = 10", "seconds = ", 3, "Invalid value"),
-        ('name = "tried"\n', "", 1, "name: Field required"),
+        ('mode = "closed"\n', "", 9, "arrivals.mode: Field required"),
+        ('name = "tried"', 'nam = "tried"', 2, "nam: there is no such setting"),
     ],
 )
 def test_a_wrong_scenario_is_refused_with_the_line_and_the_reason(old: str, new: str, line: int, reason: str) -> None:
@@ -53,6 +54,12 @@ def test_a_wrong_scenario_is_refused_with_the_line_and_the_reason(old: str, new:
         parse(TEXT.replace(old, new, 1), "a.toml")
     assert f"a.toml, line {line}: " in str(caught.value)
     assert reason in str(caught.value)
+
+
+def test_what_is_missing_altogether_has_no_line() -> None:
+    """The first line is another setting's."""
+    with pytest.raises(WrongScenario, match=r"^a\.toml: name is missing\.$"):
+        parse(TEXT.replace('name = "tried"\n', "", 1), "a.toml")
 
 
 def test_the_line_of_a_key_is_found_in_its_own_table() -> None:

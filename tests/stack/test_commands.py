@@ -116,3 +116,30 @@ def test_an_address_with_a_path_in_it_is_told(viva, url):
     done = viva("status", "--url", f"{url}/api")
     assert done.returncode == 1
     assert "Is VIVA_URL right? [not_viva]" in done.stderr
+
+
+def test_a_lecture_can_be_deleted(viva, client: VivaClient, spoken):
+    """Its recording and its words are gone; what was never there is told."""
+    lecture = viva("upload", str(spoken.follow_up)).stdout.strip()
+    done = viva("delete", lecture)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert f"Deleted {lecture}" in done.stderr
+    assert lecture not in {each.lecture_id for each in client.lectures()}
+    unknown = viva("delete", "lec_00000000000000000000000000000000")
+    assert (unknown.returncode, "[not_found]" in unknown.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--lecture", " ", "--text", QUESTION), "there is no lecture in it"),
+        (("--lecture", "sample", "--audio", "{empty}"), "is empty: there is no question in it. [audio_empty]"),
+    ],
+)
+def test_a_question_without_anything_in_it_is_told_by_its_option(viva, tmp_path, arguments, said):
+    """Before anything is sent: the server would speak of its fields."""
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    done = viva("ask", *(argument.format(empty=empty) for argument in arguments))
+    assert done.returncode == (1 if "audio_empty" in said else 2)
+    assert said in done.stderr

@@ -103,7 +103,9 @@ class Media:
         except (FFmpegError, ValueError):
             if begins_like_a_recording(head):
                 raise _damaged() from None
-            raise AudioRejected("This is not a recording in a format that can be read.") from None
+            raise AudioRejected(
+                "This is not a recording in a format that can be read. Send WAV, MP3, M4A, Ogg, FLAC or WebM."
+            ) from None
 
     def _best_stream(self) -> "av.audio.stream.AudioStream":
         streams = [stream for stream in self.container.streams if stream.type == "audio"]

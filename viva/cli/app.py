@@ -101,6 +101,8 @@ def ask(
 
     if (text is None) == (audio is None):
         raise typer.BadParameter("give the question as either --text or --audio", param_hint="--text / --audio")
+    if not lecture.strip():
+        raise typer.BadParameter("there is no lecture in it", param_hint="--lecture")
     if text is not None and not text.strip():
         raise typer.BadParameter("there is no question in it", param_hint="--text")
     question = audio if audio is not None else text or ""
@@ -117,6 +119,17 @@ def lectures(
     from viva.cli.lectures import list_lectures
 
     list_lectures(url, as_json=as_json)
+
+
+@app.command()
+def delete(
+    lecture_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As `viva lectures` lists them.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Delete lectures: the recordings, and everything derived from them."""
+    from viva.cli.lectures import delete_lectures
+
+    delete_lectures(url, lecture_ids)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from viva.cli.samples import TITLE, render_samples
 from viva.cli.turn import TurnView
 from viva.cli.upload import upload_and_wait
 from viva.client import VivaClient
-from viva.errors import NotFound
+from viva.errors import InvalidRequest, NotFound
 from viva.events import Audio, Error, Event, decode
 
 SAMPLE = "sample"
@@ -30,6 +30,8 @@ def ask_question(
 
     `samples` is the folder that the sample lecture is rendered into when it is meant and the server has it not.
     """
+    if isinstance(question, Path) and question.stat().st_size == 0:
+        raise InvalidRequest(f"{question} is empty: there is no question in it.", code="audio_empty")
     audio_format = format_of(save) if save else None
     if save:
         require_writable(save)  # before the question is asked: the answer would be lost

@@ -1,4 +1,4 @@
-"""`viva lectures`: what the server has."""
+"""`viva lectures`: what the server has; `viva delete`: what it is to have no more."""
 
 import json
 import sys
@@ -27,6 +27,14 @@ def list_lectures(url: str, *, as_json: bool) -> None:
     width = max((len(status_of(lecture)) for lecture in found), default=0)
     for lecture in found:
         out().print(_line(lecture, width))
+
+
+def delete_lectures(url: str, lecture_ids: list[str]) -> None:
+    """Deletes them one after another and says so of each. Raises NotFound at the first that is not there."""
+    with VivaClient(url) as client:
+        for lecture_id in lecture_ids:
+            client.delete_lecture(lecture_id)
+            err().print(Text(f"Deleted {printable(lecture_id)}"))
 
 
 def _facts(lecture: Lecture) -> dict:
