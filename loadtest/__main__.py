@@ -91,9 +91,8 @@ def _run(scenario: Scenario, path: Path, url: str | None, folder: Path, port: in
         plan = scratch / "plan.json"
         write_plan(plan, url, path.resolve(), prepared)
         engines = target.engines(url)
-        print(
-            f"{scenario.name}: {scenario.about or 'asking'} ({', '.join([url, *named_engines(engines)])})", flush=True
-        )
+        where = ", ".join([url, *named_engines(engines)])
+        print(f"{scenario.name}: {scenario.about or 'asking'} ({where})", flush=True)
         before = target.used(stack) if stack else {}
         counted = totals(stack) if stack else {}
         started = datetime.now(UTC)
