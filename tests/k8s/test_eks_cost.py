@@ -6,6 +6,10 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
+from viva.plan.prices import read_prices
+
 ROOT = Path(__file__).parents[2]
 TEMPLATE = ROOT / "k8s" / "eks-cost.toml"
 
@@ -13,6 +17,15 @@ TEMPLATE = ROOT / "k8s" / "eks-cost.toml"
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, ROOT / "scripts" / "eks_cost", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def refused(path: Path, content: str) -> str:
+    """What it says about a file, in one line that names it, before it ends with status 2."""
+    path.write_text(content)
+    ran = run(path)
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (2, "", 1), ran.stderr
+    assert str(path) in ran.stderr
+    return ran.stderr
 
 
 def filled(folder: Path, price: str = "1") -> Path:
@@ -86,6 +99,50 @@ def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
     broken = tmp_path / "broken.toml"
     broken.write_text("item = [")
     assert "is not TOML" in run(broken).stderr
+    assert "cannot be read" in run(tmp_path).stderr
+
+
+def test_prices_alone_are_added_up_in_the_amounts_of_the_template(tmp_path):
+    """The example of docs/scale, which `viva plan` reads, costs what the template costs at the same prices."""
+    plain = ROOT / "docs" / "scale" / "prices.toml"
+    assert [line.split()[0] for line in run(plain).stdout.splitlines()] == ["trial", "gpu", "full"]
+    printed = run(plain, "gpu").stdout.splitlines()
+    assert "    0.400  CPU nodes, m7i.xlarge" in printed  # two at 0.20
+    assert "    0.022  EBS gp3, GB: disk of the GPU node" in printed  # 200 GB at 0.08 a month
+    assert "S3, writes" in refused(tmp_path / "no-s3.toml", plain.read_text().replace("s3_writes", "other"))
+
+
+def test_what_the_template_asks_for_is_enough_for_both(tmp_path):
+    """Its prices and its date, as its head says, and `viva plan` knows the prices of what it buys."""
+    path = filled(tmp_path)
+    example = re.search(r'as (date = "[\d-]+")', TEMPLATE.read_text())[1]
+    path.write_text(path.read_text().replace('date = ""', example))
+    assert run(path).returncode == 0
+    prices = read_prices(path)
+    assert prices.date == "2026-01-31"
+    assert {"cpu_node", "disk_gb", "egress_gb"} <= prices.by_item.keys()
+
+
+@pytest.mark.parametrize(
+    ("written", "instead", "said"),
+    [
+        ('set = ["a"]', 'set = "a"', "set of 'node'"),
+        ('set = ["a"]', "set = [1]", "set of 'node'"),
+        ("amount = 2", "", "amount of 'node'"),
+        ("amount = 2", "amount = inf", "amount of 'node'"),
+        ('per = "hour"', 'per = "year"', "per of 'node'"),
+        ('per = "hour"', "", "per of 'node'"),
+        ('name = "node"', "", "Entry 1"),
+        ("hours_per_month = 500", "hours_per_month = 0", "hours_per_month"),
+        ("[[item]]", "[item]", "[[item]]"),
+        ("[[item]]", "item = [1]\n[other]", "[[item]]"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named_with_its_file(tmp_path, written: str, instead: str, said: str):
+    """In one sentence, whatever it holds."""
+    right = 'hours_per_month = 500\n[[item]]\nname = "node"\nset = ["a"]\namount = 2\nper = "hour"\nprice = 0.25\n'
+    assert written in right
+    assert said in refused(tmp_path / "prices.toml", right.replace(written, instead))
 
 
 def test_its_amounts_are_those_of_the_cluster(cluster, defaults):
