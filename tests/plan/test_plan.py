@@ -14,7 +14,7 @@ from viva.plan.plan import NO_GPU, Inputs, make_plan, with_a_node_more
 from viva.plan.prices import Price, Prices
 from viva.plan.search import Objective, Search
 from viva.plan.sensitivity import changes
-from viva.plan.unusable import Unusable
+from viva.plan.unusable import OutOfReach
 
 PRICES = Prices({"cpu_node": Price("A node", "hour", 0.2), "s3_gb": Price("S3", "month", 0.02)}, "2026", "USD", 730)
 
@@ -72,7 +72,7 @@ def test_a_lost_node_leaves_enough(nodes: Nodes):
 def test_what_cannot_be_held_is_told(inputs: Inputs):
     """A time to first audio below that of an empty system helps no number of replicas."""
     impossible = replace(inputs, objective=Objective(300.0))
-    with pytest.raises(Unusable, match=r"No number of replicas holds 300 ms.*--slo"):
+    with pytest.raises(OutOfReach, match=r"No number of replicas holds 300 ms: even when nobody else asks.*--slo"):
         make_plan(impossible, 1000, NO_GPU)
 
 

@@ -77,7 +77,7 @@ def test_a_report_of_a_busy_system_is_told(report: Path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("", "is not JSON"),
+        ("", "is not a load test's report: it is not JSON"),
         ("[]", "is not a load test's report"),
         ('{"viva_loadtest": 2}', "is not a load test's report"),
         ('{"viva_loadtest": 1}', "has 0 finished turns"),
@@ -89,6 +89,23 @@ def test_another_file_is_told_in_a_sentence(tmp_path: Path, content: str, senten
     (tmp_path / "report.json").write_text(content)
     with pytest.raises(Unusable, match=sentence):
         read_report(tmp_path / "report.json")
+
+
+@pytest.mark.parametrize("content", ["# Viva", "{}", None])
+def test_what_is_no_report_is_told_how_to_get_one(tmp_path: Path, content: str | None):
+    """Whether the file is another or there is none: which file is wanted, and the command that writes it."""
+    path = tmp_path / "README.md"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(Unusable, match=r"report\.json of a load test: `make loadtest SCENARIO=embedded` writes"):
+        read_report(path)
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path: Path):
+    """As any other file that is no report."""
+    (tmp_path / "page.png").write_bytes(b"\x89PNG")
+    with pytest.raises(Unusable, match="is not a load test's report"):
+        read_report(tmp_path / "page.png")
 
 
 def test_a_missing_file_is_told(tmp_path: Path):

@@ -164,7 +164,12 @@ def models(
 
 @app.command()
 def plan(
-    report: Annotated[Path, typer.Argument(dir_okay=False, help="report.json of a load test at low load.")],
+    report: Annotated[
+        Path,
+        typer.Argument(
+            dir_okay=False, help="report.json of a load test; `make loadtest SCENARIO=embedded` writes one."
+        ),
+    ],
     people: Annotated[
         list[int] | None, typer.Option(min=1, help="People a day, 1000 unless said; several make several plans.")
     ] = None,

@@ -11,6 +11,7 @@ from rich import box
 from rich.table import Table
 
 from viva.cli.console import out
+from viva.plan.doubt import doubts, word
 from viva.plan.figures import STAGES
 from viva.plan.habits import OURS as OUR_HABITS
 from viva.plan.habits import read_habits
@@ -21,7 +22,7 @@ from viva.plan.prices import read_prices
 from viva.plan.report import read_report
 from viva.plan.search import Objective
 from viva.plan.sensitivity import Change, changes
-from viva.plan.unusable import Unusable
+from viva.plan.unusable import OutOfReach, Unusable
 
 # The default of VIVA_WAIT_TOLERANCE; a test holds the two together.
 WAIT_TOLERANCE = 1.4
@@ -62,6 +63,7 @@ def plan_capacity(wanted: Wanted) -> None:
     if wanted.as_json:
         sys.stdout.write(json.dumps([as_json(best, inputs) for best, *_ in found], indent=1) + "\n")
         return
+    _show_doubts(inputs)
     for best, plans, why_not, varied in found:
         _show(best, plans, why_not, varied, inputs)
     _show_assumptions(inputs, kinds, wanted)
@@ -73,10 +75,23 @@ def _plans(inputs: Inputs, people: float, kinds: list[str]) -> tuple[list[Plan],
         try:
             plans.append(make_plan(inputs, people, kind))
         except Unusable as error:
-            why_not[kind] = error.message
+            why_not[kind] = error
     if not plans:
-        raise Unusable("\n".join(why_not.values()))
-    return plans, why_not
+        raise _none_of(why_not)
+    return plans, {kind: error.message for kind, error in why_not.items()}
+
+
+def _none_of(why_not: dict[str, Unusable]) -> Unusable:
+    """One error for all kinds of nodes: what holds for each once, and then each kind by its name."""
+    errors = [*why_not.values()]
+    if len(errors) == 1:
+        return errors[0]
+    if not all(isinstance(error, OutOfReach) for error in errors):
+        return Unusable("\n".join(f"Not with {kind}: {error.message}" for kind, error in why_not.items()))
+    reached = "".join(f"\nWith {kind}: {error.reached}." for kind, error in why_not.items())
+    return Unusable(
+        f"No number of replicas holds {errors[0].wanted} on any of these nodes. Allow more time (--slo).{reached}"
+    )
 
 
 def _dearness(plan: Plan) -> tuple[float, int]:
@@ -111,10 +126,17 @@ def as_json(plan: Plan, inputs: Inputs) -> dict[str, Any]:
         "cost_per_thousand": None if plan.per_thousand is None else round(plan.per_thousand, 2),
         "unpriced": plan.unpriced,
         "prices_of": inputs.prices.date if inputs.prices else None,
+        "warnings": doubts(inputs.figures),
     }
 
 
 # -- for people -------------------------------------------------------------------------------------------------------
+
+
+def _show_doubts(inputs: Inputs) -> None:
+    """Before any number, so that nobody reads one without them."""
+    for doubt in doubts(inputs.figures):
+        out().print(f"Warning: {doubt}\n", style="yellow")
 
 
 def _show(plan: Plan, plans: list[Plan], why_not: dict[str, str], varied: list[Change], inputs: Inputs) -> None:
@@ -136,8 +158,9 @@ def _show(plan: Plan, plans: list[Plan], why_not: dict[str, str], varied: list[C
         )
     _show_stages(plan, inputs)
     _show_costs(plan, inputs)
+    going_by = "" if inputs.figures.knows_all_cpu else ", going by times alone"
     print_line(
-        f"Breaks first: {_stage(plan.breaks_first)}, at {plan.breaks_at_people:,.0f} people a day "
+        f"Breaks first{going_by}: {_stage(plan.breaks_first)}, at {plan.breaks_at_people:,.0f} people a day "
         f"({plan.breaks.per_s / plan.per_s:.2f} times this load)."
     )
     for other in plans:
@@ -158,8 +181,8 @@ def _show_stages(plan: Plan, inputs: Inputs) -> None:
             name + (f" (and {plan.transcribers} for lectures)" if name == "asr" and plan.transcribers else ""),
             str(plan.full.layout.replicas[name]),
             f"{inputs.nodes.cpu.replica[name]:g}",
-            f"{plan.full.busy[name]:.0%}",
-            "measured",
+            f"{plan.full.busy[name]:.0%}" if inputs.figures.knows_cpu(name) else "?",
+            word(inputs.figures, name),
         )
     if plan.gpu != NO_GPU:
         gpu = inputs.nodes.gpu(plan.gpu)
@@ -212,7 +235,9 @@ def _show_assumptions(inputs: Inputs, kinds: list[str], wanted: Wanted) -> None:
 
 def _assumptions(inputs: Inputs, kinds: list[str], wanted: Wanted) -> Iterator[str]:
     figures = inputs.figures
-    machine = f" on {figures.measured_on}" if figures.measured_on else ""
+    # A run against a URL knows the machine of its callers, and no other.
+    on = "on" if figures.knows_all_cpu else "with callers on"
+    machine = f" {on} {figures.measured_on}" if figures.measured_on else ""
     yield f"measured: {len(figures.turns)} turns at low load{machine} ({wanted.report})"
     for name, source in figures.sources.items():
         yield f"  {name}: {source}"

@@ -65,6 +65,15 @@ class Figures:
     audio_bytes: float = 0.0  # of an answer
     audio_s: float = 0.0
 
+    def knows_cpu(self, stage: str) -> bool:
+        """Whether the CPU of a stage was measured; else it is taken for nothing."""
+        return self.stages[stage].cpu_ms > 0
+
+    @property
+    def knows_all_cpu(self) -> bool:
+        """Whether the CPU of every stage was measured."""
+        return all(map(self.knows_cpu, STAGES))
+
     def mean(self, name: str) -> float:
         """The mean of one part of the turns, in ms; of what is heard over the spoken ones alone."""
         values = [getattr(turn, name) for turn in self.turns if name != "hear" or turn.spoken]

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from viva.plan.doubt import MEASURE, REPORT, is_fake
 from viva.plan.figures import STAGES, Figures, Stage, TurnTimes
-from viva.plan.unusable import Unusable, is_number, read_json
+from viva.plan.unusable import Unusable, is_number, read_text
 
 VERSION = 1
 _FIRST_CLAUSE, _CLAUSE = 40, 80  # characters, where the report does not say
@@ -22,9 +23,7 @@ _MOST_LOST = 0.01  # of the turns: refused or failed, they took CPU that an answ
 
 def read_report(path: Path) -> Figures:
     """The figures of a report. Raises Unusable with a sentence when there is nothing to be planned from."""
-    report = read_json(path)
-    if not isinstance(report, dict) or report.get("viva_loadtest") != VERSION:
-        raise Unusable(f'{path} is not a load test\'s report: it has no "viva_loadtest": {VERSION}.')
+    report = _read(path)
     _check_lost(path, report)
     clauses = _clauses(report)
     turns = tuple(_turns_of_rows(path.with_name("turns.jsonl"), clauses)) or tuple(_turns_of_samples(report, clauses))
@@ -39,10 +38,23 @@ def read_report(path: Path) -> Figures:
         sources={name: _source(report, name) for name in STAGES},
         client_cpu_ms=_number(report, "generator", "cpu_s_per_turn") * 1000,
         measured_on=machine.get("processor", "") if isinstance(machine, dict) else str(machine),
-        engines=report.get("engines") or {},
+        engines=_engines(report),
         audio_bytes=_number(answers, "audio_bytes"),
         audio_s=_number(answers, "audio_s"),
     )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    wanted = f"A plan is made from the report.json of a load test: `{MEASURE}` writes {REPORT}."
+    try:
+        report = json.loads(read_text(path))
+    except ValueError:
+        raise Unusable(f"{path} is not a load test's report: it is not JSON.\n{wanted}") from None
+    except Unusable as error:
+        raise Unusable(f"{error.message}\n{wanted}") from None
+    if not isinstance(report, dict) or report.get("viva_loadtest") != VERSION:
+        raise Unusable(f'{path} is not a load test\'s report: it has no "viva_loadtest": {VERSION}.\n{wanted}')
+    return report
 
 
 def _check_lost(path: Path, report: Mapping[str, Any]) -> None:
@@ -127,11 +139,17 @@ def _stage(report: Mapping[str, Any], name: str) -> Stage:
     )
 
 
+def _engines(report: Mapping[str, Any]) -> dict[str, str]:
+    engines = report.get("engines")
+    return {name: str(engine) for name, engine in engines.items()} if isinstance(engines, dict) else {}
+
+
 def _source(report: Mapping[str, Any], name: str) -> str:
-    engine = (report.get("engines") or {}).get(name)
+    engine = _engines(report).get(name)
+    fake = " (a fake: its latencies are set)" if is_fake(engine) else ""
     has_cpu = _number(report, "resources", name, "cpu_s_per_turn") > 0
     what = "times and CPU measured" if has_cpu else "times measured, CPU unknown and taken for nothing"
-    return f"{what}{f', engine {engine}' if engine else ''}, {report.get('started', 'at an unknown time')}"
+    return f"{what}{f', engine {engine}{fake}' if engine else ''}, {report.get('started', 'at an unknown time')}"
 
 
 def _number(found: Any, *names: str) -> float:

@@ -10,7 +10,7 @@ from viva.plan.capacity import bounds_per_s
 from viva.plan.figures import STAGES, Figures
 from viva.plan.layout import Layout
 from viva.plan.simulation import MODEL, Outcome, Simulation
-from viva.plan.unusable import Unusable
+from viva.plan.unusable import OutOfReach
 
 _WARM_S = 6.0
 _MOST_BUSY = 0.9  # above it a queue is a matter of luck; nothing is planned there
@@ -87,11 +87,11 @@ class Search:
     def least(self, layout: Layout, per_s: float) -> Found:
         """The smallest deployment like `layout` that holds the objective, its replicas being the least there may be.
 
-        Raises Unusable when no number of replicas holds it.
+        Raises OutOfReach when no number of replicas holds it.
         """
         alone = self.simulate(layout, 0.01)
         if not self._objective.held_by(alone):
-            raise Unusable(self._why_none(alone))
+            raise self._out_of_reach(alone, "even when nobody else asks,")
         layout = self._enough_by_reckoning(layout, per_s)
         found = self.simulate(layout, per_s)
         for _ in range(_MOST_STEPS):
@@ -100,7 +100,10 @@ class Search:
             weakest = found.weakest(self._objective)
             more = _with(found.layout, weakest, max(1, count_of(found.layout, weakest) // 8))
             found = self.simulate(more, per_s)
-        raise Unusable(self._why_none(found))
+        have = f"{sum(found.layout.replicas.values())} replicas"
+        if found.layout.model:
+            have += f" and {found.layout.models} model server{'s' if found.layout.models > 1 else ''}"
+        raise self._out_of_reach(found, f"with {have} under {found.per_s:.2g} questions a second,")
 
     def _enough_by_reckoning(self, layout: Layout, per_s: float) -> Layout:
         for name, bound in bounds_per_s(self._figures, layout).items():
@@ -138,13 +141,9 @@ class Search:
                 broken, found = middle, between
         return found
 
-    def _why_none(self, found: Found) -> str:
-        wanted = self._objective.first_audio_p95_ms
-        have = f"{sum(found.layout.replicas.values())} replicas and {found.layout.models} model servers"
-        return (
-            f"No number of replicas holds {wanted:.0f} ms: with {have} under {found.per_s:.2g} questions a second "
-            f"the p95 is {found.p95_ms:.0f} ms. Allow more time (--slo), or take a faster node (--gpu)."
-        )
+    def _out_of_reach(self, found: Found, when: str) -> OutOfReach:
+        wanted = f"{self._objective.first_audio_p95_ms:.0f} ms"
+        return OutOfReach(wanted, f"{when} the p95 is {found.p95_ms:.0f} ms")
 
 
 def count_of(layout: Layout, name: str) -> int:

@@ -1,6 +1,5 @@
 """What is wrong with a file that a plan is to be made of."""
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,28 +13,36 @@ class Unusable(VivaError):
     default_code = "wrong_plan"
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file. Raises Unusable."""
+class OutOfReach(Unusable):
+    """An objective that no number of replicas holds.
+
+    `wanted` says what cannot be held, `reached` what is reached instead; neither is a whole sentence.
+    """
+
+    def __init__(self, wanted: str, reached: str) -> None:
+        super().__init__(
+            f"No number of replicas holds {wanted}: {reached}. Allow more time (--slo), or take a faster node (--gpu)."
+        )
+        self.wanted = wanted
+        self.reached = reached
+
+
+def read_text(path: Path) -> str:
+    """The content of a file; bytes that are no text raise ValueError. Raises Unusable when it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise Unusable(_why(path, error, "JSON")) from None
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise Unusable(f"There is no file {path}.") from None
+    except OSError as error:
+        raise Unusable(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file. Raises Unusable."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise Unusable(_why(path, error, "TOML")) from None
-
-
-def _why(path: Path, error: Exception, kind: str) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"There is no file {path}."
-    if isinstance(error, OSError):
-        return f"{path} cannot be read: {error.strerror}."
-    return f"{path} is not {kind}: {error}."
+        return tomllib.loads(read_text(path))
+    except ValueError as error:
+        raise Unusable(f"{path} is not TOML: {error}.") from None
 
 
 def is_number(value: object) -> bool:
