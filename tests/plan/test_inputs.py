@@ -98,6 +98,8 @@ def test_prices_by_the_hour_and_by_the_month(tmp_path: Path):
         ('date = "2026"\n' + PRICE.replace("0.5", '"cheap"'), "A node in .* needs a price that is a number"),
         ('date = "2026"\n' + PRICE.replace('"hour"', '"day"'), "a per that is one of hour, month, million"),
         ('date = "2026"\nhours_per_month = 0\n' + PRICE, "hours_per_month .* is 0"),
+        ('date = "2026"\nitem = 1', r"item in .* is 1; each price stands below a line \[\[item\]\]"),
+        ('date = "2026"\n' + PRICE.replace('"cpu_node"', "[]"), r"plan of A node in .* is \[\]"),
     ],
 )
 def test_wrong_prices_are_told(tmp_path: Path, content: str, sentence: str):

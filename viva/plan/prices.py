@@ -49,10 +49,15 @@ def read_prices(path: Path) -> Prices:
     if not is_number(hours) or not hours:
         raise Unusable(f"hours_per_month in {path} is {hours!r}; it has to be a number above 0.")
     by_item: dict[str, Price] = {}
-    for entry in found.get("item", []):
+    entries = found.get("item", [])
+    if not isinstance(entries, list):
+        raise Unusable(f"item in {path} is {entries!r}; each price stands below a line [[item]].")
+    for entry in entries:
         if not isinstance(entry, dict) or "plan" not in entry or entry.get("price") in ("", None):
             continue
         name = str(entry.get("name", entry["plan"]))
+        if not isinstance(entry["plan"], str):
+            raise Unusable(f"plan of {name} in {path} is {entry['plan']!r}; it has to be a word in quotes.")
         if not is_number(entry["price"]) or entry.get("per") not in PERIODS:
             raise Unusable(
                 f"{name} in {path} needs a price that is a number, and a per that is one of {', '.join(PERIODS)}."
