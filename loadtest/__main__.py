@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check(scenario, text, str(path))
         folder = (options.out or OUT / scenario.name).resolve()
         folder.mkdir(parents=True, exist_ok=True)
-        found = reports.build(_run(scenario, path, options.url, folder, options.page), scenario)
+        recordings = (folder if options.out else OUT) / "recordings"  # several runs ask about the same ones
+        found = reports.build(_run(scenario, path, options.url, folder, recordings, options.page), scenario)
         reports.write(found, folder / "report.json")  # whatever comes of the judgement: the run is not lost
     except (WrongScenario, VivaError, GeneratorFailed, OSError) as error:
         print(f"The load test could not be run. {error}", file=sys.stderr)
@@ -77,11 +78,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _run(scenario: Scenario, path: Path, url: str | None, folder: Path, port: int | None) -> reports.Run:
+def _run(
+    scenario: Scenario, path: Path, url: str | None, folder: Path, recordings: Path, port: int | None
+) -> reports.Run:
     """The run, from the recordings to the rows."""
     with ExitStack() as held:
         scratch = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="viva-loadtest-")))
-        recorded = record(scenario.people.lectures, scenario.people.lecture_lines, OUT / "recordings")
+        recorded = record(scenario.people.lectures, scenario.people.lecture_lines, recordings)
         machine = this_machine()
         stack = None
         if url is None:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,29 @@ def test_a_failing_command_ends_the_script(name):
     assert "\nset -euo pipefail\n" in (ROOT / name).read_text()
 
 
+def environment(repository: Path, command: str) -> None:
+    """An environment whose Python is this command of a shell."""
+    python = repository / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\n{command}\n")
+    python.chmod(0o755)
+
+
+@pytest.fixture
+def own_viva(tmp_path) -> str:
+    """Where the repository that is in `tmp_path` has its Viva."""
+    (tmp_path / "viva").mkdir()
+    (tmp_path / "viva" / "__init__.py").touch()
+    return str(tmp_path)
+
+
+def test_ruff_reads_every_program():
+    """It knows files by their ending, and these have none."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        named = tomllib.load(file)["tool"]["ruff"]["extend-include"]
+    assert sorted(named) == [f"scripts/{name}" for name in PYTHON_SCRIPTS]
+
+
 @pytest.mark.parametrize("name", PYTHON_SCRIPTS)
 def test_any_python_says_how_a_script_is_called(name):
     """--help needs no package, and does nothing else."""
@@ -73,38 +97,35 @@ def test_without_an_environment_a_script_says_how_to_make_one(tmp_path, name):
     """In one sentence, in place of a traceback about a package."""
     script = clone(tmp_path, f"scripts/{name}", "scripts/interpreter.py") / name
     ran = run(*BARE, script)
-    wanted = f"{name} needs Viva's Python packages in .venv: run make install-test, then {script} again.\n"
+    wanted = f"{name} needs Viva's Python packages in {tmp_path}/.venv: run make install-test in {tmp_path}, then "
+    wanted += f"{script} again.\n"
     assert (ran.returncode, ran.stdout, ran.stderr) == (1, "", wanted)
 
 
-def test_another_python_leaves_a_script_to_that_of_the_environment(tmp_path):
-    """With its arguments, and only where Viva is not installed in the other."""
+def test_another_python_leaves_a_script_to_that_of_the_environment(tmp_path, own_viva):
+    """With its arguments, where Viva is not installed in the other, or another Viva is."""
     script = clone(tmp_path, "scripts/interpreter.py") / "task"
     script.write_text("from interpreter import prepare\nprepare('')\nimport sys, viva\nsys.stdout.write(sys.argv[1])\n")
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\necho environment: >&2\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
-    ran = run(*BARE, script, "two words")
-    assert (ran.stdout, ran.stderr) == ("two words", "environment:\n")
-    ran = run(sys.executable, script, "two words")
+    environment(tmp_path, f'echo environment: >&2\nPYTHONPATH="{own_viva}" exec "{sys.executable}" "$@"')
+    for other in (BARE, (sys.executable,)):
+        ran = run(*other, script, "two words")
+        assert (ran.stdout, ran.stderr) == ("two words", "environment:\n")
+    ran = run(sys.executable, script, "two words", PYTHONPATH=own_viva)
     assert (ran.stdout, ran.stderr) == ("two words", "")
 
 
 def test_an_environment_without_viva_ends_with_the_sentence(tmp_path):
-    """And is not asked again and again."""
+    """And is not asked again and again, though it is called by another name than its own."""
     script = clone(tmp_path, "scripts/interpreter.py", "scripts/scale_table") / "scale_table"
-    python = tmp_path / ".venv" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.symlink_to(Path(sys.executable).resolve())
-    assert "run make install-test" in run(*BARE, script, PYTHONNOUSERSITE="1").stderr
+    environment(tmp_path, f'exec "{sys.executable}" -S "$@"')
+    assert "run make install-test" in run(*BARE, script).stderr
 
 
-def test_a_package_that_is_missing_is_named_with_what_installs_it(tmp_path):
+def test_a_package_that_is_missing_is_named_with_what_installs_it(tmp_path, own_viva):
     """Each such command is a target of the Makefile."""
     script = clone(tmp_path, "scripts/interpreter.py") / "task"
     script.write_text("from interpreter import prepare\nprepare('', os='make', no_such='make install-web')\n")
-    ran = run(sys.executable, script)
+    ran = run(sys.executable, script, PYTHONPATH=own_viva)
     assert ran.stderr == f"task needs the Python package no_such: run make install-web, then {script} again.\n"
     named = {
         found for name in PYTHON_SCRIPTS for found in re.findall(r'"make (\S+)"', (ROOT / "scripts" / name).read_text())

@@ -271,7 +271,8 @@ def _wrong_url() -> errors.InvalidRequest:
 
 def _segment(identifier: str) -> str:
     """An id as one segment of a path, whatever was typed."""
-    return quote(identifier, safe="") or "-"
+    # A server takes %2F for the end of a segment; twice quoted it is an id that does not exist.
+    return quote(identifier.replace("/", "%2F"), safe="") or "-"
 
 
 def _content_type(path: Path) -> str:

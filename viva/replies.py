@@ -47,8 +47,12 @@ def raise_for_error(response: httpx.Response) -> None:
         message, code, param = str(body["message"]), body.get("code"), body.get("param")
     except (ValueError, KeyError, TypeError, AttributeError):
         raise not_viva(response, cls) from None
-    if (response.status_code, code, param) == (404, "not_found", None):
-        raise not_viva(response, cls)  # Viva, but no path of it: there is a path in the address that was given
+    if code == "path_not_found":  # there is a path in the address that was given, or another version there
+        raise cls(
+            f"A Viva answers at {response.request.url.host}, but has nothing at {response.request.url.path}. "
+            "Is VIVA_URL right? It is an address without a path.",
+            code=code,
+        )
     if response.status_code >= 500 and body.get("request_id"):
         message += f" The server's logs have it as request {body['request_id']}."
     if cls is errors.Overloaded:

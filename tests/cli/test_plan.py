@@ -7,13 +7,11 @@ from pathlib import Path
 
 import pytest
 
-SLOW = ("--slo", "0.05")
 ROOT = Path(__file__).parents[2]
 REPORT = ROOT / "docs" / "scale" / "report.json"
 PRICES = ROOT / "docs" / "scale" / "prices.toml"
-
-
 FAKES = ROOT / "tests" / "loadtest" / "data" / "report.json"
+SLOW = ("--slo", "0.05")
 
 
 @pytest.fixture

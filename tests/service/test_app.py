@@ -80,7 +80,7 @@ async def test_wrong_bodies_are_400_with_the_field(client):
     ] == "invalid_json"
     error = (await client.post("/count", json={"count": "x"})).json()["error"]
     assert (error["code"], error["param"]) == ("invalid_request", "count")
-    assert (await client.get("/nowhere")).json()["error"]["code"] == "not_found"
+    assert (await client.get("/nowhere")).json()["error"]["code"] == "path_not_found"
 
 
 async def test_a_bad_request_id_is_replaced(client):

@@ -44,7 +44,7 @@ def _hangups_are_heard() -> Iterator[None]:
     """Also where the tests run under nohup, which everything that they start would inherit."""
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, before or signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import contextlib
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -76,9 +77,12 @@ def _print_directions(place: Place, stack: Stack, console: Console) -> None:
 
 
 def _print_silent(console: Console) -> None:
-    for part in named(os.environ):
-        if not part.listens:  # it may still come, and the services find it then
-            where = f"Nobody answers at {part.host}:{part.port}, which {part.variable} names"
+    parts = list(named(os.environ))
+    with ThreadPoolExecutor() as pool:  # at once: each may take its two seconds
+        listening = list(pool.map(lambda part: part.listens, parts))
+    for part, listens in zip(parts, listening, strict=True):
+        if not listens:  # it may still come, and the services find it then
+            where = f"Nobody answers at {part.address}, which {part.variable} names"
             console.print(Text(f"  ! {where}: until then {part.without}.", style="yellow"))
 
 

@@ -141,7 +141,8 @@ def _stage(report: Mapping[str, Any], name: str) -> Stage:
 
 def _engines(report: Mapping[str, Any]) -> dict[str, str]:
     engines = report.get("engines")
-    return {name: str(engine) for name, engine in engines.items()} if isinstance(engines, dict) else {}
+    found = engines.items() if isinstance(engines, dict) else ()
+    return {name: engine for name, engine in found if isinstance(engine, str)}
 
 
 def _source(report: Mapping[str, Any], name: str) -> str:

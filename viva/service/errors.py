@@ -18,7 +18,8 @@ CLIENT_LEFT = 499
 # What an endpoint may raise; anything else is a fault in the code.
 EXPECTED = (VivaError, RequestValidationError, HTTPException, ClientDisconnect)
 
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media"}
+# Starlette's 404 is of the path: that something is not there which a path names is told by ours.
+_CODES = {404: "path_not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media"}
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -12,7 +12,7 @@ router = APIRouter(tags=["health"])
 
 @router.get("/healthz", summary="Alive: the process answers")
 async def healthz() -> dict[str, str]:
-    """Asks nobody else, so that a service is not restarted for the failure of another."""
+    # Asks nobody else: a service is not to be restarted for the failure of another.
     return {"status": "ok"}
 
 
@@ -22,7 +22,6 @@ async def healthz() -> dict[str, str]:
     responses={503: {"description": "Not ready; `reason` says why"}},
 )
 async def readyz(request: Request) -> Response:
-    """Whether the service can do its work, going by its own check (`app.state.ready`)."""
     reason = await request.app.state.ready(request.app)
     if reason is None:
         return JSONResponse({"status": "ready"})
@@ -31,6 +30,5 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 async def metrics_page(request: Request) -> Response:
-    """In the format that the scraper asks for."""
     body, content_type = request.app.state.metrics.render(request.headers.get("accept", ""))
     return Response(body, headers={"Content-Type": content_type})

@@ -9,7 +9,7 @@ _PATIENCE_S = 2.0
 _PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379}
 _WITHOUT = {
     "VIVA_REDIS_URL": "conversations are not kept, and no lecture can be uploaded",
-    "VIVA_ASR_URL": "nothing that is spoken can be heard",
+    "VIVA_ASR_URL": "nothing that is spoken can be heard, and no lecture transcribed",
     "VIVA_LLM_URL": "no question can be answered",
     "VIVA_TTS_URL": "answers are text alone",
 }
@@ -25,11 +25,16 @@ class Named:
     without: str
 
     @property
+    def address(self) -> str:
+        """Host and port, without what else stands in the URL: a password, say."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
     def listens(self) -> bool:
         """Whether somebody takes a connection there."""
         try:
             socket.create_connection((self.host, self.port), timeout=_PATIENCE_S).close()
-        except OSError:
+        except (OSError, UnicodeError):  # the latter for what cannot be a name
             return False
         return True
 

@@ -9,6 +9,7 @@ from viva_llm.chat import Asked
 from viva_llm.engines.in_process import InProcess
 from viva_llm.engines.pieces import deltas_of
 from viva_llm.extractive import Answerer
+from viva_llm.failure import Failure, Reason
 from viva_llm.settings import LLMSettings
 
 # The whole answer is known at once: a few words an event keep the stream cheap and its text readable.
@@ -25,7 +26,7 @@ class ExtractiveEngine(InProcess):
     completes = False
 
     def __init__(self, _backend: str, _url: str, _settings: LLMSettings) -> None:
-        self._answerer = Answerer()
+        self._answerer: Answerer | None = Answerer()
         self._thread: ThreadPoolExecutor | None = None
 
     async def start(self) -> None:
@@ -33,12 +34,14 @@ class ExtractiveEngine(InProcess):
         self._thread = ThreadPoolExecutor(max_workers=_THREADS, thread_name_prefix="extractive")
 
     async def close(self) -> None:
-        """Ends the thread; what waits for it is dropped, and the models with it."""
+        """Ends the thread; what waits for it is dropped, and so are the models, which are large."""
         self._thread.shutdown(wait=False, cancel_futures=True)
-        del self._answerer
+        self._answerer = None
 
     async def stream(self, asked: Asked, _model: str) -> AsyncGenerator[Delta]:
         """The answer with its citation marks."""
+        if self._answerer is None:
+            raise Failure(Reason.NO_REPLICA, "it was closed")
         messages = [{"role": message.role, "content": message.text} for message in asked.messages]
         loop = asyncio.get_running_loop()
         text = str(await loop.run_in_executor(self._thread, self._answerer.answer, messages))

@@ -73,7 +73,7 @@ async def test_its_files_are_asked_for_again_and_sent_once(client, name, kind):
 async def test_nothing_else_is_served(client, path):
     """A file that is not there is a 404 as everywhere in the API; what lies beside the folder is not there."""
     response = await client.get(path)
-    assert (response.status_code, response.json()["error"]["code"]) == (404, "not_found")
+    assert (response.status_code, response.json()["error"]["code"]) == (404, "path_not_found")
 
 
 async def test_without_the_folder_a_sentence_says_so(tmp_path):

@@ -198,9 +198,9 @@ class Dialogue:
         """The client left: whatever is done for it ends."""
         await self._speech.close()
         await self._responses.close()
-        await self._transcribing.close()
-        for task in self._background:
+        for task in self._background:  # first, since some wait for what is being transcribed
             task.cancel()
+        await self._transcribing.close()
         await self._history.close()
         await self._keeper.close(KEEP_S)
 
@@ -288,8 +288,8 @@ class Dialogue:
         question: the two are looked for separately, and the answer may be seen first."""
         with contextlib.suppress(StageUnavailable):
             items = await self._parts.conversations.answered(self._session.session_id, turns)
-            await self._transcribing.followed()
-            for item in items:
+            for place, item in enumerate(items):
+                await self._transcribing.followed(items[:place])
                 known = {(known.turn_id, known.role) for known in self._conversation if known.turn_id}
                 if self._conversation.get(item.id) is None and (item.turn_id, item.role) not in known:
                     self._create(item, None)

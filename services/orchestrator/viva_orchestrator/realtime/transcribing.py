@@ -98,9 +98,9 @@ class Transcribing:
             earlier.end()
         return found[-1] if found else None
 
-    async def followed(self) -> None:
-        """Waits for what is being transcribed for earlier connections, whatever becomes of it."""
-        if tasks := [self._under_way[item_id] for item_id in self._elsewhere]:
+    async def followed(self, items: Sequence[Item]) -> None:
+        """Waits for those of the items that are being transcribed for earlier connections, whatever becomes of it."""
+        if tasks := [self._under_way[item.id] for item in items if item.id in self._elsewhere]:
             await asyncio.wait(tasks)
 
     async def finish(self, seconds: float) -> None:
