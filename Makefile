@@ -24,7 +24,7 @@ models: install ## fetch the real speech models (Whisper, Piper); `make run` the
 	@$(VENV)/viva models
 
 test: install-test ## run every test, on a real Redis and the real services
-	@$(VENV)/pytest --instafail --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(VENV)/pytest --quiet --instafail --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-chart: install-chart ## run the tests of the Helm chart, with no cluster and no Docker
 	@$(VENV)/pytest tests/chart
