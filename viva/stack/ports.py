@@ -2,13 +2,18 @@
 
 import errno
 import http.client
+import random
 import socket
+from itertools import islice
 from urllib.parse import urlsplit
 
 from viva.errors import EngineUnavailable
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE_S = 2.0
+# Below what Linux (32768) and others (49152) give to outgoing connections: between the choice of a port and the
+# listening on it, any connection of any program may be given one from there.
+_CHOSEN_FROM = range(12_000, 32_000)
 
 
 class PortBusy(EngineUnavailable):
@@ -18,15 +23,26 @@ class PortBusy(EngineUnavailable):
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on. They are held until all are chosen, then given up."""
-    held = [socket.socket() for _ in range(count)]
+    """Different ports that nobody listens on, at random, none that an outgoing connection would be given.
+
+    Raises PortBusy when there are not so many.
+    """
+    shuffled = random.sample(_CHOSEN_FROM, len(_CHOSEN_FROM))
+    chosen = list(islice(filter(_is_free, shuffled), count))
+    if len(chosen) < count:
+        raise PortBusy(
+            f"Of the ports {_CHOSEN_FROM.start} to {_CHOSEN_FROM.stop - 1} fewer than {count} are free here. "
+            "Stop programs that listen on them."
+        )
+    return chosen
+
+
+def _is_free(port: int) -> bool:
     try:
-        for opened in held:
-            opened.bind((LOOPBACK, 0))
-        return [opened.getsockname()[1] for opened in held]
-    finally:
-        for opened in held:
-            opened.close()
+        require_free(LOOPBACK, port)
+    except PortBusy:
+        return False
+    return True
 
 
 def free_or_another(port: int) -> int:

@@ -8,8 +8,9 @@ import psutil
 import pytest
 
 from benchmarks.memory import watched
+from viva.stack.ports import free_ports
 
-from .test_process import free_port, start, wait_until_ready
+from .test_process import start, wait_until_ready
 
 SENTENCES = ("Good morning everybody.", "Today we will talk about the history of the transistor.")
 RATE_HZ = 16_000
@@ -42,7 +43,7 @@ def most_held(pid: int, url: str, recording: Path) -> int:
 @pytest.mark.skipif(not psutil.LINUX, reason="only Linux tells shared pages apart")
 def test_memory_does_not_grow_with_the_recording(speak, tmp_path: Path) -> None:
     """Forty minutes take no more than four do: neither the upload nor its samples are ever held as a whole."""
-    port = free_port()
+    port = free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     process = start(port, VIVA_ASR_ENGINE="fake", VIVA_ASR_FAKE_LATENCY_MS="0")
     try:

@@ -1,7 +1,6 @@
 """The real process, as it is started in the stack."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -9,6 +8,8 @@ import time
 import httpx
 import psutil
 import pytest
+
+from viva.stack.ports import free_ports
 
 SENTENCE = "the students read the third chapter of the book"
 
@@ -21,12 +22,6 @@ def start(port: int, **variables: str) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until_ready(process: subprocess.Popen, url: str) -> None:
@@ -42,7 +37,7 @@ def wait_until_ready(process: subprocess.Popen, url: str) -> None:
 
 def test_it_transcribes_and_stops(speak, tmp_path) -> None:
     """With nothing set and no model present, it takes the built-in engine, transcribes, and ends on SIGTERM."""
-    port = free_port()
+    port = free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     process = start(port, VIVA_MODELS_DIR=str(tmp_path), VIVA_ASR_WORKERS="1")
     try:
@@ -60,7 +55,7 @@ def test_it_transcribes_and_stops(speak, tmp_path) -> None:
 
 def test_no_child_outlives_it() -> None:
     """When the service is killed outright, its recognisers and decoders end by themselves."""
-    port = free_port()
+    port = free_ports(1)[0]
     process = start(port, VIVA_ASR_ENGINE="pocketsphinx", VIVA_ASR_WORKERS="1")
     try:
         wait_until_ready(process, f"http://127.0.0.1:{port}")
@@ -75,7 +70,7 @@ def test_no_child_outlives_it() -> None:
 
 def test_a_wrong_setting_is_a_sentence() -> None:
     """A wrong variable stops the start with its name, and no traceback."""
-    process = start(free_port(), VIVA_ASR_ENGINE="dragon")
+    process = start(free_ports(1)[0], VIVA_ASR_ENGINE="dragon")
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "VIVA_ASR_ENGINE" in said
@@ -84,7 +79,7 @@ def test_a_wrong_setting_is_a_sentence() -> None:
 
 def test_a_missing_model_is_a_sentence(tmp_path) -> None:
     """An engine that cannot run stops the start with what to do."""
-    process = start(free_port(), VIVA_ASR_ENGINE="whisper", VIVA_MODELS_DIR=str(tmp_path))
+    process = start(free_ports(1)[0], VIVA_ASR_ENGINE="whisper", VIVA_MODELS_DIR=str(tmp_path))
     _, said = process.communicate(timeout=60)
     assert process.returncode == 3
     assert "make models" in said

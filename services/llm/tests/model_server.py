@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 
+from viva.stack.ports import free_ports
+
 SSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 LAST_CHUNK = b"0\r\n\r\n"
 HOLD = b""
@@ -53,7 +55,7 @@ class ModelServer:
         self.paths: list[str] = []
         self._reply: Reply = self._nothing
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = free_ports(1)[0]
         self._open: set[asyncio.Task] = set()
 
     @property
@@ -62,9 +64,8 @@ class ModelServer:
         return f"http://127.0.0.1:{self._port}/v1"
 
     async def start(self) -> None:
-        """Listens, on the same port as before if it was stopped."""
+        """Listens, on the same port each time."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Refuses connections from now on."""

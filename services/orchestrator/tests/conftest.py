@@ -18,6 +18,7 @@ import redis.asyncio as redis
 from moto.server import ThreadedMotoServer
 
 from viva.audio.wav import wav_bytes
+from viva.stack.ports import free_ports
 from viva_orchestrator.lectures import LectureSettings
 
 from .recogniser_server import RecogniserServer
@@ -43,7 +44,7 @@ class RedisServer:
         # Each write waits for the disk then, which may be busy with anything.
         self._keeping = ["--appendonly", "yes", "--appendfsync", "always"] if durable else ["--appendonly", "no"]
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_ports(1)[0]
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
@@ -71,12 +72,6 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
