@@ -79,12 +79,12 @@ class Speech:
         counted = self._counted(ahead(spoken))
         return encoded(counted, wanted.audio_format, wanted.rate_hz, self._encoders, due)
 
-    async def _counted(self, pieces: AsyncGenerator[Pcm]) -> AsyncGenerator[Pcm]:
+    async def _counted(self, pieces: AsyncGenerator[tuple[Pcm, bool]]) -> AsyncGenerator[tuple[Pcm, bool]]:
         async with aclosing(pieces):
-            async for piece in pieces:
+            async for piece, last in pieces:
                 self.audio_s += piece.duration_s
                 self._metrics.audio.labels(self._engine).inc(piece.duration_s)
-                yield piece
+                yield piece, last
 
 
 def sentences_of(text: str) -> list[str]:

@@ -21,6 +21,8 @@ _AHEAD = 2
 _FIRST_BLOCK_S = 0.1
 _GROWTH = 4
 _LARGEST_BLOCK_S = 4.0
+# A last piece of at most so much is one block: encoding all of it takes some 7 ms, and its first bytes alone 3.
+_AT_ONCE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +75,21 @@ class Voicing:
             raise DeadlineExceeded(message, code="tts_timeout") from error
 
 
-async def ahead(source: AsyncGenerator[Item], count: int = _AHEAD) -> AsyncGenerator[Item]:
-    """The items of `source`, of which up to `count` are made while the reader is busy with the one before."""
+async def ahead(source: AsyncGenerator[Item], count: int = _AHEAD) -> AsyncGenerator[tuple[Item, bool]]:
+    """The items of `source`, of which up to `count` are made while the reader is busy with the one before.
+
+    With each comes whether it is the last, as far as is known without waiting for the source.
+    """
     queue: asyncio.Queue = asyncio.Queue(count)
+    left: int | None = None  # items that the reader has not got yet, once the source has ended
 
     async def fill() -> None:
+        nonlocal left
         try:
             async with aclosing(source):
                 async for item in source:
                     await queue.put(item)
+            left = queue.qsize()
         except Exception as error:  # raised again where the items are read
             await queue.put(_Failure(error))
         await queue.put(_END)
@@ -91,41 +99,56 @@ async def ahead(source: AsyncGenerator[Item], count: int = _AHEAD) -> AsyncGener
         while (item := await queue.get()) is not _END:
             if isinstance(item, _Failure):
                 raise item.error
-            yield item
+            left = None if left is None else left - 1
+            yield item, left == 0
     finally:
         filling.cancel()
         await asyncio.wait({filling})
 
 
 async def encoded(
-    source: AsyncGenerator[Pcm], audio_format: str, rate_hz: int, bridge: Bridge, due: float
+    source: AsyncGenerator[tuple[Pcm, bool]], audio_format: str, rate_hz: int, bridge: Bridge, due: float
 ) -> AsyncGenerator[bytes]:
-    """The audio as one file of `audio_format` at `rate_hz`; never an empty chunk, and nothing at all without audio."""
+    """The audio as one file of `audio_format` at `rate_hz`; never an empty chunk, and nothing at all without audio.
+
+    With each piece of the source comes whether it is known to be the last: the file is ended with its last block then,
+    since each hop to a thread waits for a core on a busy machine.
+    """
     encoder: Encoder | None = None
+    ended = False
     async with aclosing(source):
-        async for piece in source:
-            for block in _blocks(piece, first=encoder is None):
+        async for piece, last in source:
+            for block, is_end in _blocks(piece, first=encoder is None, last=last):
                 if encoder is None:
-                    encoder, chunk = await bridge.run(_begin, audio_format, piece.rate_hz, rate_hz, block, due=due)
+                    encoder, chunk = await bridge.run(
+                        _begin, audio_format, piece.rate_hz, rate_hz, block, is_end, due=due
+                    )
                 else:
-                    chunk = await bridge.run(encoder.feed, block, due=due)
+                    chunk = await bridge.run(_fed, encoder, block, is_end, due=due)
+                ended = is_end
                 due += len(block) / 2 / piece.rate_hz
                 if chunk:
                     yield chunk
-    if encoder is not None and (rest := await bridge.run(encoder.flush, due=due)):
+    if encoder is not None and not ended and (rest := await bridge.run(encoder.flush, due=due)):
         yield rest
 
 
-def _begin(audio_format: str, piece_rate_hz: int, rate_hz: int, block: bytes) -> tuple[Encoder, bytes]:
+def _begin(audio_format: str, piece_rate_hz: int, rate_hz: int, block: bytes, is_end: bool) -> tuple[Encoder, bytes]:
     encoder = Encoder(audio_format, piece_rate_hz, rate_hz)
-    return encoder, encoder.feed(block)
+    return encoder, _fed(encoder, block, is_end)
 
 
-def _blocks(piece: Pcm, *, first: bool) -> Iterator[bytes]:
-    """The piece cut for the encoder, each block longer than the one before."""
+def _fed(encoder: Encoder, block: bytes, is_end: bool) -> bytes:
+    return encoder.feed(block) + (encoder.flush() if is_end else b"")
+
+
+def _blocks(piece: Pcm, *, first: bool, last: bool) -> Iterator[tuple[bytes, bool]]:
+    """The piece cut for the encoder, each block longer than the one before; with the end of a last piece, True."""
     block_s = _FIRST_BLOCK_S if first else _FIRST_BLOCK_S * _GROWTH
+    if last and piece.duration_s <= _AT_ONCE_S:
+        block_s = _AT_ONCE_S
     start = 0
     while start < len(piece.data):
         end = start + round(piece.rate_hz * block_s) * 2
-        yield piece.data[start:end]
+        yield piece.data[start:end], last and end >= len(piece.data)
         start, block_s = end, min(_GROWTH * block_s, _LARGEST_BLOCK_S)
