@@ -4,8 +4,10 @@
 
 Starts the stack as the scenario says, asks single questions and writes what they took into a report, as a load test
 does. Then questions come at random times (Poisson), at shares of what the report says can be carried, whether the
-earlier ones are answered or not. The simulation is made from single questions alone, which are asked right before and
-right after, since the cores of a virtual machine are not of the same speed for long; it is asked at the same times.
+earlier ones are answered or not. The simulation is made from single questions, which are asked right before and right
+after, since the cores of a virtual machine are not of the same speed for long. What it knows of the machine is measured
+first: how long an idle core takes until it takes over what waits elsewhere (benchmarks/cores.py), and how much more CPU
+questions take that share the cores, from many at once. It is asked at the same times.
 p50 and p95 of the time to first audio, from the start of the upload, are set side by side.
 
 Exit status: 0 when every question was answered and no p50 or p95 is further off than 15 %.
@@ -46,6 +48,11 @@ HEAD = (
 def print_alone(system: Measured) -> None:
     """What single questions took, and the head of the table."""
     print(f"a turn alone: {figures_line(system.figures)}; can carry {system.capacity:.2f} turns/s")
+    print(
+        f"the cores: one that becomes idle takes work over after {system.cores.takeover_s * 1000:.1f} ms; "
+        f"work that shares one takes more CPU: "
+        + ", ".join(f"{name} {share:+.1%}" for name, share in system.cores.switching.items())
+    )
     print(f"\n| {HEAD} |\n" + "|---" * (HEAD.count("|") + 1) + "|")
 
 
@@ -97,7 +104,14 @@ def main() -> None:
                 print_level(levels[-1])
     if options.json:
         options.json.write_text(
-            json.dumps({"machine": asdict(machine), "levels": [asdict(row) for row in levels]}, indent=2)
+            json.dumps(
+                {
+                    "machine": asdict(machine),
+                    "cores": asdict(system.cores),
+                    "levels": [asdict(row) for row in levels],
+                },
+                indent=2,
+            )
         )
     failed = sum(level.failed for level in levels)
     print(f"\nfurthest off: {furthest_off(levels):.0%}; failed: {failed}")

@@ -12,7 +12,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import aiohttp
@@ -20,13 +20,14 @@ import orjson
 import psutil
 
 from benchmarks.asking import running_stack, spoken, upload
+from benchmarks.cores import takeover_s
 from benchmarks.machine import Machine
 from benchmarks.machinery import cpu_s
 from benchmarks.plan_scenarios import Scenario
 from benchmarks.question_set import load_all
 from viva.plan.capacity import capacity_per_s
-from viva.plan.figures import Figures
-from viva.plan.layout import Layout
+from viva.plan.figures import Figures, TurnTimes
+from viva.plan.layout import Layout, SharedCores
 from viva.plan.report import read_report
 from viva.plan.simulation import Simulation
 from viva.samples import render
@@ -34,6 +35,8 @@ from viva.stack.stack import Stack
 
 LECTURE = Path(__file__).parents[1] / "samples" / "lecture.txt"
 DRAWN_ANEW = 20
+_SWITCHING_ROUNDS = 3
+_AT_ONCE_PER_CORE = 3  # nearly all work shares a core then
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Asked:
 
     at_s: float
     late_ms: float
+    question: int
     first_audio_ms: float | None = None
     receipt: dict = field(default_factory=dict)
     clauses: list[int] = field(default_factory=list)
@@ -102,19 +106,26 @@ async def ask_at(url: str, questions: list[bytes], lecture: str, times_s: list[f
         began = time.monotonic()
         for at_s in times_s:
             await asyncio.sleep(max(0.0, began + at_s - time.monotonic()))
-            rows.append(Asked(at_s, (time.monotonic() - began - at_s) * 1000))
-            group.create_task(ask(session, url, draw.choice(questions), lecture, rows[-1]))
+            number = draw.randrange(len(questions))
+            rows.append(Asked(at_s, (time.monotonic() - began - at_s) * 1000, number))
+            group.create_task(ask(session, url, questions[number], lecture, rows[-1]))
     return rows
 
 
-async def ask_alone(url: str, questions: list[bytes], lecture: str, count: int) -> list[Asked]:
-    """So many questions, each after the answer to the one before."""
+async def ask_in_turn(url: str, questions: list[bytes], lecture: str, count: int, at_once: int = 1) -> list[Asked]:
+    """So many questions, by `at_once` callers who ask the next after each answer."""
     rows = []
-    async with aiohttp.ClientSession(read_bufsize=2**22) as session:
-        for number in range(count):
-            rows.append(Asked(0.0, 0.0))
-            await ask(session, url, questions[number % len(questions)], lecture, rows[-1])
-            await asyncio.sleep(0.05)
+
+    async def caller() -> None:
+        while len(rows) < count:
+            rows.append(row := Asked(0.0, 0.0, len(rows) % len(questions)))
+            await ask(session, url, questions[row.question], lecture, row)
+            if at_once == 1:
+                await asyncio.sleep(0.05)  # what is left of one answer is no part of the next
+
+    async with aiohttp.ClientSession(read_bufsize=2**22) as session, asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(caller())
     return rows
 
 
@@ -129,9 +140,9 @@ class Alone:
 
     def ask(self, stack: Stack, url: str, questions: list[bytes], lecture: str, count: int) -> None:
         """So many more."""
-        asyncio.run(ask_alone(url, questions, lecture, min(6, count)))  # warm
+        asyncio.run(ask_in_turn(url, questions, lecture, min(6, count)))  # warm
         before, used, began = held(stack), cpu_s(stack), time.monotonic()
-        self.rows += asyncio.run(ask_alone(url, questions, lecture, count))
+        self.rows += asyncio.run(ask_in_turn(url, questions, lecture, count))
         self.seconds += time.monotonic() - began
         _add(self.held_s, held(stack), before)
         _add(self.cpu_s, cpu_s(stack), used)
@@ -162,6 +173,23 @@ class Alone:
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
         (folder / "turns.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in self.rows))
         return folder / "report.json"
+
+
+def switching(
+    stack: Stack, url: str, questions: list[bytes], lecture: str, count: int, at_once: int
+) -> dict[str, float]:
+    """How much more CPU a question takes of each service when so many are asked at once, as a share of what one takes.
+
+    Now single ones, now many, since a virtual machine's cores are not of the same speed for long.
+    """
+    alone: dict[str, float] = {}
+    crowded: dict[str, float] = {}
+    for _ in range(_SWITCHING_ROUNDS):
+        for together, sums in ((1, alone), (at_once, crowded)):
+            used = cpu_s(stack)
+            asyncio.run(ask_in_turn(url, questions, lecture, count, together))
+            _add(sums, cpu_s(stack), used)
+    return {name: crowded[name] / seconds - 1 for name, seconds in alone.items() if seconds > 0}
 
 
 def _add(sums: dict[str, float], now: dict[str, float], before: dict[str, float]) -> None:
@@ -213,12 +241,20 @@ def cuts(values: list[float]) -> tuple[float, float]:
 
 
 def compare(
-    report: Path, layout: Layout, times_s: list[float], rows: list[Asked], share: float, cores_used: tuple[float, float]
+    report: Path, layout: Layout, alone: list[Asked], rows: list[Asked], share: float, cores_used: tuple[float, float]
 ) -> Level:
-    """The measured turns of one load beside the simulated ones."""
+    """The measured turns of one load beside the simulated ones, made from those that were asked alone."""
     figures = read_report(report)
-    # Several replays differ in what each turn is drawn to take, and in nothing else.
-    replays = [Simulation(figures, layout, seed).run(times_s) for seed in range(DRAWN_ANEW)]
+    turns_of: dict[int, list[TurnTimes]] = {}
+    for row, turn in zip((row for row in alone if row.outcome == "done"), figures.turns, strict=True):
+        turns_of.setdefault(row.question, []).append(turn)
+    times_s = [row.at_s for row in rows]
+    # Several replays differ in which of the times of each question is drawn, and in nothing else.
+    draws = [random.Random(seed) for seed in range(DRAWN_ANEW)]
+    replays = [
+        Simulation(figures, layout, seed).run(times_s, turns=[draw.choice(turns_of[row.question]) for row in rows])
+        for seed, draw in enumerate(draws)
+    ]
     per_s = len(times_s) / times_s[-1]
     anew = [
         Simulation(figures, layout, seed).run(poisson(per_s, times_s[-1], 1000 + seed)) for seed in range(DRAWN_ANEW)
@@ -247,12 +283,13 @@ class Measured:
     questions: list[bytes]
     scenario: Scenario
     machine: Machine
+    cores: SharedCores
     folder: Path
 
     @property
     def layout(self) -> Layout:
         """Where it runs."""
-        return Layout({}, machine_cores=self.machine.cores, made_anew=self.scenario.made_anew)
+        return Layout({}, machine=self.cores, made_anew=self.scenario.made_anew)
 
     @property
     def figures(self) -> Figures:
@@ -280,18 +317,21 @@ class Measured:
         self.ask_alone(alone)
         report = alone.report(self.scenario, folder, self.machine)
         (folder / "asked.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
-        return compare(report, self.layout, times_s, rows, share, (busy / seconds_taken, others / seconds_taken))
+        return compare(report, self.layout, alone.rows, rows, share, (busy / seconds_taken, others / seconds_taken))
 
 
 @contextmanager
 def measured(scenario: Scenario, folder: Path, machine: Machine) -> Iterator[Measured]:
     """The scenario's stack, after its single questions; the report is in `folder`."""
+    cores = SharedCores(machine.cores, takeover_s(), weights=scenario.weights)
     with running_stack(scenario.environ) as (stack, url, place):
         render(LECTURE.read_text(), place / "lecture.wav")
         lecture = upload(url, place / "lecture.wav")
         asked = next(found for found in load_all() if found.name == "transistor").answerable[: scenario.questions]
         questions = [spoken(question.ask, place) for question in asked]
-        system, alone = Measured(stack, url, lecture, questions, scenario, machine, folder), Alone()
-        system.ask_alone(alone)
+        alone = Alone()
+        alone.ask(stack, url, questions, lecture, scenario.alone)
         alone.report(scenario, folder, machine)
-        yield system
+        at_once = _AT_ONCE_PER_CORE * machine.cores
+        cores = replace(cores, switching=switching(stack, url, questions, lecture, scenario.alone, at_once))
+        yield Measured(stack, url, lecture, questions, scenario, machine, cores, folder)

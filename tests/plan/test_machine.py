@@ -1,17 +1,23 @@
 """Cores that services share: where processes go, and how fast they are there."""
 
+import statistics
+
 import pytest
 
 from viva.plan.clock import Clock
+from viva.plan.layout import SharedCores
 from viva.plan.machine import Machine
+
+NEVER_S = 1e9
+"""So long until a core takes over what waits elsewhere that it does not happen."""
 
 
 class Running:
     """A machine, and when each piece of work that it was given ended."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, cores: SharedCores, seed: int = 1) -> None:
         self.clock = Clock()
-        self.machine = Machine(self.clock, count, seed=1)
+        self.machine = Machine(self.clock, cores, seed)
         self.ended: dict[str, float] = {}
 
     def give(self, name: str, processes, seconds: float, at_s: float = 0.0) -> None:
@@ -22,9 +28,17 @@ class Running:
         self.clock.after(at_s, lambda: self.clock.start(work()))
 
 
+def on_one_core(running: Running, *pieces: tuple[str, float]) -> None:
+    """Pieces of work that share the second core, while the first has a piece of one second."""
+    stays = running.machine.processes(1)
+    running.give("elsewhere", running.machine.processes(None), 1.0)
+    for number, (name, seconds) in enumerate(pieces):
+        running.give(name, stays, seconds, at_s=number * 0.001)
+
+
 def test_whoever_is_made_goes_where_the_fewest_are():
     """Of three pieces of a second on two cores two share one; the fourth goes to the other."""
-    running = Running(2)
+    running = Running(SharedCores(2, takeover_s=NEVER_S))
     made = running.machine.processes(None)
     for number in range(4):
         running.give(str(number), made, 1.0)
@@ -35,7 +49,7 @@ def test_whoever_is_made_goes_where_the_fewest_are():
 
 def test_whoever_lives_on_stays_where_it_ran_when_no_core_is_idle():
     """Its second piece shares a core with two others, although the other core has only one."""
-    running = Running(2)
+    running = Running(SharedCores(2, takeover_s=NEVER_S))
     made = running.machine.processes(None)
     one, other = running.machine.processes(1), running.machine.processes(1)
     running.give("elsewhere", made, 1.0)
@@ -52,7 +66,7 @@ def test_whoever_lives_on_stays_where_it_ran_when_no_core_is_idle():
 
 def test_whoever_lives_on_moves_to_an_idle_core():
     """Its core has other work when it wakes up, and the other has none."""
-    running = Running(2)
+    running = Running(SharedCores(2, takeover_s=NEVER_S))
     own, made = running.machine.processes(1), running.machine.processes(None)
     running.give("elsewhere", made, 1.0)
     running.give("first", own, 0.5)  # on the core that was idle
@@ -60,3 +74,42 @@ def test_whoever_lives_on_moves_to_an_idle_core():
     running.give("again", own, 1.0, at_s=1.5)
     running.clock.run()
     assert running.ended["again"] == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("takeover_s", [0.0, 0.01])
+def test_an_idle_core_takes_over_what_waits_at_another(takeover_s: float):
+    """Of three pieces on two cores, the last of the two that share one moves on when the third has ended."""
+    took_s = []
+    for seed in range(200):
+        running = Running(SharedCores(2, takeover_s), seed)
+        on_one_core(running, ("first", 2.0), ("second", 2.0))
+        running.clock.run()
+        assert running.ended["elsewhere"] == pytest.approx(1.0)
+        # By 1.0 each had half a second or so; from the takeover on each has a core.
+        took_s.append(running.ended["second"] - 2.5)
+        assert running.ended["first"] + running.ended["second"] == pytest.approx(5.0 + took_s[-1], abs=0.1)
+    assert statistics.mean(took_s) == pytest.approx(takeover_s / 2, abs=0.002)
+
+
+def test_a_core_that_soon_has_work_again_takes_nothing_over():
+    """It is idle for a millisecond, and a takeover takes 50 on average: nearly always both that share stay together."""
+    stayed = 0
+    for seed in range(100):
+        running = Running(SharedCores(2, takeover_s=0.05), seed)
+        on_one_core(running, ("first", 2.0), ("second", 2.0))
+        running.give("elsewhere again", running.machine.processes(None), 5.0, at_s=1.001)
+        running.clock.run()
+        stayed += running.ended["first"] == pytest.approx(4.0, abs=0.01)
+    assert stayed > 90
+
+
+def test_work_that_shares_a_core_takes_more_of_it():
+    """Two at a time are each done after twice their work and the switching; alone there is none."""
+    running = Running(SharedCores(1))
+    made = running.machine.processes(None, switching=0.1)
+    running.give("one", made, 1.0)
+    running.give("other", made, 1.0)
+    running.give("alone", made, 1.0, at_s=3.0)
+    running.clock.run()
+    assert running.ended == pytest.approx({"one": 2.2, "other": 2.2, "alone": 4.0})
+    assert running.machine.work_done == pytest.approx(3.0)

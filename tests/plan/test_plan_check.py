@@ -40,13 +40,13 @@ def test_the_report_adds_up_single_questions(tmp_path: Path, monkeypatch: pytest
     """Asked twice, as before and after a level: CPU and workers are those of a turn; the machine is as it was found."""
     used = {"cpu": 1.0, "held": 2.0}
 
-    async def ask_alone(_url: str, _questions: list[bytes], _lecture: str, count: int) -> list[Asked]:
+    async def ask_in_turn(_url: str, _questions: list[bytes], _lecture: str, count: int) -> list[Asked]:
         used["cpu"] += 0.1 * count
         used["held"] += 0.05 * count
-        return [Asked(0.0, 0.0, outcome="done") for _ in range(count - 1)] + [Asked(0.0, 0.0)]
+        return [Asked(0.0, 0.0, 0, outcome="done") for _ in range(count - 1)] + [Asked(0.0, 0.0, 0)]
 
     parts = ("redis", "orchestrator", "asr", "llm", "tts", "callers")
-    monkeypatch.setattr(plan_levels, "ask_alone", ask_alone)
+    monkeypatch.setattr(plan_levels, "ask_in_turn", ask_in_turn)
     monkeypatch.setattr(plan_levels, "cpu_s", lambda _: dict.fromkeys(parts, used["cpu"]))
     monkeypatch.setattr(plan_levels, "held", lambda _: {"asr": used["held"], "tts": used["held"]})
     alone = Alone()

@@ -9,13 +9,13 @@ import pytest
 from viva.plan import simulation
 from viva.plan.capacity import bounds_per_s, capacity_per_s
 from viva.plan.figures import Figures, Stage
-from viva.plan.layout import Layout, Model
+from viva.plan.layout import Layout, Model, SharedCores
 from viva.plan.search import percentile
 from viva.plan.simulation import Simulation
 from viva_orchestrator import speaking
 from viva_tts import bridge
 
-ONE_MACHINE = Layout({}, machine_cores=2)
+ONE_MACHINE = Layout({}, machine=SharedCores(2))
 MODEL = Model(step_ms=lambda n: 10.0 + n, read_ms=50.0, slots=4)
 
 
@@ -27,14 +27,14 @@ def arrivals(per_s: float, count: int, seed: int = 1) -> list[float]:
 
 def test_a_turn_alone_takes_what_was_measured(figures: Figures):
     """Hearing beside recalling, then first token, first clause, its voice: nothing is counted twice or left out."""
-    outcome = Simulation(figures, replace(ONE_MACHINE, machine_cores=8)).run([0.0, 100.0, 200.0])
+    outcome = Simulation(figures, replace(ONE_MACHINE, machine=SharedCores(8))).run([0.0, 100.0, 200.0])
     assert outcome.first_audio_ms == pytest.approx([669.0] * 3, abs=0.01)
 
 
 def test_a_typed_question_is_not_heard(figures: Figures):
     """Its turn waits for recall alone."""
     typed = replace(figures, turns=tuple(replace(turn, hear=0.0) for turn in figures.turns))
-    outcome = Simulation(typed, replace(ONE_MACHINE, machine_cores=8)).run([0.0])
+    outcome = Simulation(typed, replace(ONE_MACHINE, machine=SharedCores(8))).run([0.0])
     assert outcome.first_audio_ms == pytest.approx([669.0 - 120.0 + 4.0], abs=0.01)
 
 
@@ -119,7 +119,7 @@ def test_a_full_orchestrator_refuses(figures: Figures):
 def test_a_full_stage_refuses(figures: Figures):
     """A limit of requests under way at the tts stage fails the turn that exceeds it."""
     stages = figures.stages | {"tts": replace(figures.stages["tts"], limit=2)}
-    outcome = Simulation(replace(figures, stages=stages), replace(ONE_MACHINE, machine_cores=8)).run([0.0] * 3)
+    outcome = Simulation(replace(figures, stages=stages), replace(ONE_MACHINE, machine=SharedCores(8))).run([0.0] * 3)
     assert outcome.shed_by["tts"] > 0
 
 

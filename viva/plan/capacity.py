@@ -11,14 +11,14 @@ def bounds_per_s(figures: Figures, layout: Layout) -> dict[str, float]:
     bounds: dict[str, float] = {}
     for name in STAGES:
         stage, replicas = figures.stages[name], layout.replicas.get(name, 1)
-        if stage.cpu_ms and not layout.machine_cores:
+        if stage.cpu_ms and not layout.machine:
             bounds[name] = replicas * layout.cores.get(name, 1.0) * 1000 / stage.cpu_ms
         if name == "asr" and stage.places is not None and (held := stage.held_ms or figures.mean("hear")):
             share = sum(turn.spoken for turn in figures.turns) / len(figures.turns)
             bounds["asr"] = min(bounds.get("asr", float("inf")), replicas * stage.places * 1000 / held / share)
-    if layout.machine_cores:
+    if layout.machine:
         cpu_ms = sum(stage.cpu_ms for stage in figures.stages.values()) + figures.client_cpu_ms
-        bounds["machine"] = layout.machine_cores * 1000 / cpu_ms
+        bounds["machine"] = layout.machine.count * 1000 / cpu_ms
     if layout.model is not None:
         tokens = sum(sum(turn.clauses) for turn in figures.turns) / len(figures.turns) / _CHARACTERS_PER_TOKEN
         model = layout.model

@@ -1,6 +1,6 @@
 """What stands where: replicas of each stage, their cores, and the model servers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -21,17 +21,32 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedCores:
+    """The cores of one machine on which everything runs.
+
+    A core that becomes idle takes over what waits at another after `takeover_s` on average. While a stage's work has a
+    core by turns with other work, whose data the caches hold then, it takes `switching` times its CPU more; so do the
+    `callers`. Of a stage's workers the first that is free is taken; by `weights` they get their parts of a core.
+    """
+
+    count: int
+    takeover_s: float = 0.0
+    switching: Mapping[str, float] = field(default_factory=dict)
+    weights: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Layout:
     """A deployment.
 
-    On one machine (`machine_cores`) everything shares its cores, and `made_anew` are the stages that make a process for
-    each piece of work that has a worker; otherwise each replica of a stage has `cores` of its own. Without `model` the
-    llm stage answers by itself, as it was measured.
+    On one `machine` everything shares its cores, and `made_anew` are the stages that make a process for each piece of
+    work that has a worker; otherwise each replica of a stage has `cores` of its own. Without `model` the llm stage
+    answers by itself, as it was measured.
     """
 
     replicas: Mapping[str, int]
     cores: Mapping[str, float] = field(default_factory=dict)
-    machine_cores: int | None = None
+    machine: SharedCores | None = None
     made_anew: frozenset[str] = frozenset()
     model: Model | None = None
     models: int = 0

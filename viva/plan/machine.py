@@ -1,48 +1,76 @@
 """The cores of one machine that several services share, as Linux has them shared.
 
 A process that wakes up runs on an idle core; where none is, it stays where it ran last, whatever waits there. A process
-that is made goes where the fewest are. Those on one core get equal parts of it. What waits at one core is not moved to
-another that becomes idle (docs/decisions/0015). So processes made for each piece of work, as voices can be, fare better
-than those that live on.
+that is made goes where the fewest are. Those on one core get equal parts of it. A core that becomes idle takes over
+what waits at another, but not at once. `python -m benchmarks.cores` holds this against the cores of a real machine, and
+measures how long such a takeover takes there (docs/decisions/0015).
 """
 
+import heapq
 import random
+from collections.abc import Sequence
+from dataclasses import replace
 
 from viva.plan.clock import Clock, Resume, Wait
-from viva.plan.shared import Shared, cores
+from viva.plan.layout import SharedCores
+from viva.plan.shared import Piece, Shared, cores
 
 
 class Machine:
-    """`count` cores."""
+    """Its cores, and who works on them."""
 
-    def __init__(self, clock: Clock, count: int, seed: int) -> None:
-        self._cores = [Shared(clock, cores(1)) for _ in range(count)]
+    def __init__(self, clock: Clock, like: SharedCores, seed: int) -> None:
+        self._clock = clock
+        self._takeover_s = like.takeover_s
+        self._cores = [Shared(clock, cores(1)) for _ in range(like.count)]
         self._draw = random.Random(seed)
         self.work_done = 0.0
-        """Seconds of work given out so far."""
+        """Seconds of work given out so far, as they are without switching."""
 
-    def processes(self, count: int | None) -> "Processes":
-        """So many that live on, each at work whenever its turn comes; None: one is made for each piece of work."""
-        return Processes(self, count)
+    def processes(self, count: int | None, weights: Sequence[float] = (), switching: float = 0.0) -> "Processes":
+        """So many that live on, each at work whenever its turn comes; None: one is made for each piece of work.
 
-    def run(self, seconds: float, core: Shared, resume: Resume) -> None:
-        """Has a core do so much work."""
-        self.work_done += seconds
-        core.work(seconds)(resume)
+        With `weights` work goes to the first that has none, and each gets its part of a core by its weight. Work takes
+        `switching` times its CPU more while others have its core, too.
+        """
+        return Processes(self, count, weights, switching)
+
+    def run(self, core: Shared, piece: Piece) -> None:
+        """Has a core do it."""
+
+        def ended() -> None:
+            piece.resume()  # which may have more work for the core at once
+            if not core.active and any(other.active > 1 for other in self._cores):
+                self._clock.after(self._until_takeover_s(), lambda given=core.given: self._take_over(core, given))
+
+        core.give(replace(piece, resume=ended))
 
     def least_busy(self) -> Shared:
         """The core with the fewest at work; one of them by chance."""
         fewest = min(core.active for core in self._cores)
         return self._draw.choice([core for core in self._cores if core.active == fewest])
 
+    def _until_takeover_s(self) -> float:
+        return self._draw.expovariate(1 / self._takeover_s) if self._takeover_s else 0.0
+
+    def _take_over(self, core: Shared, given: int) -> None:
+        if core.given != given:
+            return  # it was not idle all the time
+        busiest = max(self._cores, key=lambda other: other.active)
+        if busiest.active > 1:
+            self.run(core, busiest.take_latest())
+
 
 class Processes:
     """The processes of one service on a machine; in place of a `Shared` of its own."""
 
-    def __init__(self, machine: Machine, count: int | None) -> None:
+    def __init__(self, machine: Machine, count: int | None, weights: Sequence[float], switching: float) -> None:
         self._machine = machine
         self._ran_on: list[Shared | None] | None = None if count is None else [None] * count
         self._next = 0
+        self._weights = weights
+        self._idle = list(range(len(weights)))
+        self._alone = 1.0 + switching
 
     @property
     def work_done(self) -> float:
@@ -53,12 +81,34 @@ class Processes:
         """Waits until so many seconds of work have been done."""
 
         def wait(resume: Resume) -> None:
-            core = self._machine.least_busy()
-            if self._ran_on is not None:
-                self._next = (self._next + 1) % len(self._ran_on)
-                if core.active:
-                    core = self._ran_on[self._next] or core
-                self._ran_on[self._next] = core
-            self._machine.run(units, core, resume)
+            self._machine.work_done += units
+            if self._weights:
+                self._give_to_the_first_idle(units, resume)
+            else:
+                self._machine.run(self._next_core(), Piece(units * self._alone, resume, alone=self._alone))
 
         return wait
+
+    def _give_to_the_first_idle(self, units: float, resume: Resume) -> None:
+        number = heapq.heappop(self._idle)
+
+        def ended() -> None:
+            heapq.heappush(self._idle, number)
+            resume()
+
+        piece = Piece(units * self._alone, ended, self._weights[number], self._alone)
+        self._machine.run(self._core_of(number), piece)
+
+    def _next_core(self) -> Shared:
+        if self._ran_on is None:
+            return self._machine.least_busy()
+        self._next = (self._next + 1) % len(self._ran_on)
+        return self._core_of(self._next)
+
+    def _core_of(self, number: int) -> Shared:
+        """The core on which this one wakes up."""
+        core = self._machine.least_busy()
+        if core.active:
+            core = self._ran_on[number] or core
+        self._ran_on[number] = core
+        return core

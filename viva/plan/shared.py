@@ -2,17 +2,31 @@
 
 import heapq
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from viva.plan.clock import Clock, Resume, Wait
 
 _NOTHING = 1e-12
 
 
-class Shared:
-    """Work done at `rate(n)` units a second for each of the n that are being worked for.
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece of work: units that are left, whom to tell, and how it fares beside others.
 
-    All progress at the same rate, so one count of work done per head, and the count at which each is done, are all
-    that has to be kept.
+    Of what is done it gets its part by `weight`; with nobody else there it is `alone` times as fast as otherwise.
+    """
+
+    units: float
+    resume: Resume
+    weight: float = 1.0
+    alone: float = 1.0
+
+
+class Shared:
+    """Work done at `rate(n)` units a second for each of the n that are being worked for, or n times that by weight.
+
+    All progress at the same rate for their weight, so one count of work done for a weight of 1, and the count at which
+    each is done, are all that has to be kept.
     """
 
     def __init__(self, clock: Clock, rate: Callable[[int], float]) -> None:
@@ -21,10 +35,12 @@ class Shared:
         self._rates: dict[int, float] = {}
         self._done = 0.0
         self._since = 0.0
-        self._ends: list[tuple[float, int, Resume]] = []
-        self._number = 0
+        self._ends: list[tuple[float, int, Piece]] = []
+        self._weight = 0.0
         self._timer = 0
         self._paused = 0
+        self.given = 0
+        """Pieces of work given out so far."""
         self.work_done = 0.0
         """Units of work given out so far: over the time it is how busy it was."""
 
@@ -35,15 +51,29 @@ class Shared:
 
     def work(self, units: float) -> Wait:
         """Waits until so much has been done for the caller."""
+        return lambda resume: self.give(Piece(units, resume))
 
-        def wait(resume: Resume) -> None:
-            self._advance()
-            self._number += 1
-            self.work_done += units
-            heapq.heappush(self._ends, (self._done + units, self._number, resume))
-            self._set_timer()
+    def give(self, piece: Piece) -> None:
+        """Has it done."""
+        self._advance()
+        self.given += 1
+        self.work_done += piece.units
+        self._weight += piece.weight
+        heapq.heappush(self._ends, (self._done + piece.units / piece.weight, self.given, piece))
+        self._set_timer()
 
-        return wait
+    def take_latest(self) -> Piece:
+        """Gives up the piece that came last, with what is left of it, for another to do."""
+        self._advance()
+        latest = max(self._ends, key=lambda end: end[1])
+        self._ends.remove(latest)
+        heapq.heapify(self._ends)
+        end, _, piece = latest
+        self._weight -= piece.weight
+        self._set_timer()
+        left = max(0.0, end - self._done) * piece.weight
+        self.work_done -= left
+        return replace(piece, units=left)
 
     def pause(self) -> None:
         """Stops for everybody, until `go_on` was called as often."""
@@ -60,8 +90,9 @@ class Shared:
     def _rate(self) -> float:
         n = len(self._ends)
         if n not in self._rates:
-            self._rates[n] = self._rate_of(n)
-        return self._rates[n]
+            self._rates[n] = self._rate_of(n) * n
+        rate = self._rates[n] / self._weight
+        return rate if n > 1 else rate * self._ends[0][2].alone
 
     def _advance(self) -> None:
         now = self._clock.now
@@ -84,7 +115,11 @@ class Shared:
         self._done = max(self._done, self._ends[0][0])
         ended = []
         while self._ends and self._ends[0][0] <= self._done + _NOTHING:
-            ended.append(heapq.heappop(self._ends)[2])
+            piece = heapq.heappop(self._ends)[2]
+            self._weight -= piece.weight
+            ended.append(piece.resume)
+        if not self._ends:
+            self._weight = 0.0  # and nothing of a sum of fractions
         self._set_timer()
         for resume in ended:
             resume()

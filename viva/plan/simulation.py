@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from viva.plan.clock import Clock, Process
@@ -57,23 +57,35 @@ class Simulation:
         self._clock = Clock()
         self._draw = random.Random(seed)
         self._outcome = Outcome()
-        machine = layout.machine_cores and Machine(self._clock, layout.machine_cores, seed)
-        self._replicas = {name: self._stand_up(name, machine or None) for name in STAGES}
-        self._callers = machine.processes(1) if machine else Shared(self._clock, cores(1e6))
+        machine = layout.machine and Machine(self._clock, layout.machine, seed)
+        self._replicas = {name: self._stand_up(name, machine) for name in STAGES}
+        self._callers = (
+            machine.processes(1, switching=layout.machine.switching.get("callers", 0.0))
+            if machine
+            else Shared(self._clock, cores(1e6))
+        )
         self._models = ModelServers(self._clock, layout.model, layout.models) if layout.model else None
         self._work = Work(figures)
 
-    def run(self, arrivals_s: Iterable[float], warm_s: float = 0.0) -> Outcome:
-        """Asks a question at each of these times, in seconds; what came before `warm_s` is not in the outcome."""
+    def run(
+        self, arrivals_s: Iterable[float], warm_s: float = 0.0, turns: Iterable[TurnTimes] | None = None
+    ) -> Outcome:
+        """Asks a question at each of these times, in seconds; what came before `warm_s` is not in the outcome.
+
+        `turns` are theirs; without them each is drawn from all that are known.
+        """
         end_s = 0.0
-        turns = self._figures.turns
-        for at_s in arrivals_s:
-            drawn = turns[self._draw.randrange(len(turns))]
+        for at_s, drawn in zip(arrivals_s, turns or self._drawn(), strict=False):
             self._clock.after(at_s, lambda t=drawn, c=at_s >= warm_s: self._clock.start(self._turn(t, c)))
             end_s = at_s
         self._clock.run()
         self._reckon_busy(max(end_s, 1e-9))
         return self._outcome
+
+    def _drawn(self) -> Iterator[TurnTimes]:
+        turns = self._figures.turns
+        while True:
+            yield turns[self._draw.randrange(len(turns))]
 
     # -- a turn ---------------------------------------------------------------------------------------------------
 
@@ -136,7 +148,7 @@ class Simulation:
             else:
                 yield model.write(characters / _CHARACTERS_PER_TOKEN)
             clock.start(self._spend(orchestrator.cores, 0.0, each["orchestrator"]))
-            if self._layout.machine_cores:
+            if self._layout.machine:
                 clock.start(self._spend(self._callers, 0.0, each["client"]))
             if first:
                 if model is None:
@@ -192,9 +204,13 @@ class Simulation:
         if machine is None:
             own = workers = Shared(self._clock, cores(self._layout.cores.get(name, 1.0)))
         else:
-            own = workers = machine.processes(places or 1)
+            like = self._layout.machine
+            slower = like.switching.get(name, 0.0)
+            own = workers = machine.processes(places or 1, switching=slower)
             if name in self._layout.made_anew:
-                workers = machine.processes(None)
+                workers = machine.processes(None, switching=slower)
+            elif weights := like.weights.get(name):
+                workers = machine.processes(len(weights), weights, slower)
         return _Replica(own, workers, Places(self._clock, places))
 
     def _pick(self, name: str) -> _Replica:
@@ -231,8 +247,8 @@ class Simulation:
             self._outcome.stage_ms[name].append(waited)
 
     def _reckon_busy(self, end_s: float) -> None:
-        if self._layout.machine_cores:
-            self._outcome.busy["machine"] = self._callers.work_done / end_s / self._layout.machine_cores
+        if self._layout.machine:
+            self._outcome.busy["machine"] = self._callers.work_done / end_s / self._layout.machine.count
             return
         for name, replicas in self._replicas.items():
             capacity_s = end_s * len(replicas) * self._layout.cores.get(name, 1.0)
