@@ -113,3 +113,27 @@ def test_work_that_shares_a_core_takes_more_of_it():
     running.clock.run()
     assert running.ended == pytest.approx({"one": 2.2, "other": 2.2, "alone": 4.0})
     assert running.machine.work_done == pytest.approx(3.0)
+
+
+def test_workers_get_their_parts_of_a_core_by_weight():
+    """The first that is idle is taken; one of half the weight has a third of a core beside it."""
+    running = Running(SharedCores(1))
+    workers = running.machine.processes(2, weights=(1.0, 0.5))
+    running.give("first", workers, 1.0)
+    running.give("second", workers, 1.0)
+    running.give("first again", workers, 1.0, at_s=3.0)
+    running.clock.run()
+    assert running.ended == pytest.approx({"first": 1.5, "second": 2.0, "first again": 4.0})
+
+
+def test_what_is_taken_over_keeps_its_weight_and_what_is_left_of_it():
+    """Half done beside another, it goes on alone, and then beside a third, by its weight."""
+    running = Running(SharedCores(2))
+    nice, made = running.machine.processes(1, weights=(0.5,)), running.machine.processes(None)
+    running.give("elsewhere", made, 1.0)
+    running.give("stays", made, 1.0)
+    running.give("nice", nice, 1.0, at_s=0.0)
+    running.clock.run()
+    # Beside another it has a third of the core: a third is done by 1.0, when it is taken over.
+    assert running.ended["elsewhere"] == pytest.approx(1.0) or running.ended["stays"] == pytest.approx(1.0)
+    assert running.ended["nice"] == pytest.approx(1.0 + 2 / 3)

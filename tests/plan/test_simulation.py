@@ -55,6 +55,14 @@ def test_the_same_seed_gives_the_same_turns(figures: Figures):
     assert runs[0] != runs[2]
 
 
+def test_the_turns_that_are_given_are_those_that_come(figures: Figures):
+    """Each at its time, whatever else is known; so a run's own questions can be asked again."""
+    slow = replace(figures.turns[0], hear=500.0)
+    layout = replace(ONE_MACHINE, machine=SharedCores(8))
+    outcome = Simulation(figures, layout).run([0.0, 100.0], turns=[figures.turns[0], slow])
+    assert outcome.first_audio_ms == pytest.approx([669.0, 669.0 + 380.0], abs=0.01)
+
+
 def test_more_questions_wait_longer(figures: Figures):
     """The tail grows with the load, and explodes beyond the bound."""
     bound = capacity_per_s(figures, ONE_MACHINE)
