@@ -39,11 +39,17 @@ TAKEOVERS = 60
 _SETTLED_S = 0.06
 _WATCHED_S = 0.1
 _REPLAYS = 10
+_PROCESSES = multiprocessing.get_context("fork")  # there at once, which newer defaults are not
 
 
 def takeover_s(count: int = TAKEOVERS) -> float:
-    """Mean time for which a core is idle while two processes share another."""
-    return statistics.mean(_takeover_s() for _ in range(count))
+    """Mean time for which a core is idle while two processes share another; 0 where there is one core alone.
+
+    What others take of the cores meanwhile, and a hypervisor, counts as idle.
+    """
+    if len(os.sched_getaffinity(0)) == 1:
+        return 0.0
+    return max(0.0, statistics.mean(_takeover_s() for _ in range(count)))
 
 
 def _takeover_s() -> float:
@@ -52,8 +58,8 @@ def _takeover_s() -> float:
     Whoever looked would wake up on the idle core. What the others have worked by then tells how long it stayed idle.
     """
     cores = len(os.sched_getaffinity(0))
-    worked_ns = multiprocessing.RawArray(ctypes.c_uint64, cores + 1)
-    spinning = [multiprocessing.Process(target=_spin, args=(worked_ns, n), daemon=True) for n in range(cores + 1)]
+    worked_ns = _PROCESSES.RawArray(ctypes.c_uint64, cores + 1)
+    spinning = [_PROCESSES.Process(target=_spin, args=(worked_ns, n), daemon=True) for n in range(cores + 1)]
     for process in spinning:
         process.start()
     try:
@@ -67,7 +73,7 @@ def _takeover_s() -> float:
         spinning[ended].kill()
         time.sleep(_WATCHED_S)
         could_s = cores * (time.monotonic() - began)
-        return max(0.0, could_s - (sum(worked_ns[n] for n in left) - before_ns) / 1e9)
+        return could_s - (sum(worked_ns[n] for n in left) - before_ns) / 1e9
     finally:
         for process in spinning:
             process.kill()
@@ -106,8 +112,8 @@ def pieces(share: float, cores: int, seconds: float, seed: int) -> list[tuple[fl
 @contextmanager
 def workers(count: int):
     """The ends of the pipes to so many processes that wait for work."""
-    pipes = [multiprocessing.Pipe() for _ in range(count)]
-    processes = [multiprocessing.Process(target=_work, args=(theirs,), daemon=True) for _, theirs in pipes]
+    pipes = [_PROCESSES.Pipe() for _ in range(count)]
+    processes = [_PROCESSES.Process(target=_work, args=(theirs,), daemon=True) for _, theirs in pipes]
     for process in processes:
         process.start()
     try:

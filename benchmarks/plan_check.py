@@ -7,7 +7,7 @@ does. Then questions come at random times (Poisson), at shares of what the repor
 earlier ones are answered or not. The simulation is made from single questions, which are asked right before and right
 after, since the cores of a virtual machine are not of the same speed for long. What it knows of the machine is measured
 first: how long an idle core takes until it takes over what waits elsewhere (benchmarks/cores.py), and how much more CPU
-questions take that share the cores, from many at once. It is asked at the same times.
+questions take that share the cores, from many at once. It is asked the same questions at the same times. Linux only.
 p50 and p95 of the time to first audio, from the start of the upload, are set side by side.
 
 Exit status: 0 when every question was answered and no p50 or p95 is further off than 15 %.
@@ -40,7 +40,7 @@ TIMES = ("hear", "recall", "token", "clause", "voice", "out", "client", "first_a
 
 
 HEAD = (
-    "Load | turns | asked | failed | measured p50 / p95 | simulated | off | with arrivals drawn anew "
+    "Load | turns | asked | failed | measured p50 / p95 | simulated | off | with questions drawn anew "
     "| late p95 | cores used | by others"
 )
 

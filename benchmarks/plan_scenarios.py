@@ -68,7 +68,7 @@ SCENARIOS = {
         asr_places=3,
         tts_places=2,
         questions=8,
-        alone=12,
+        alone=16,
         made_anew=frozenset({"tts"}),
         weights=_EARS,
     ),

@@ -62,7 +62,7 @@ def test_switching_is_what_a_question_takes_more_beside_others(monkeypatch: pyte
 
     monkeypatch.setattr(plan_levels, "ask_in_turn", ask_in_turn)
     monkeypatch.setattr(plan_levels, "cpu_s", lambda _: dict(used))
-    assert switching(None, "", [b""], "lec_1", 4, at_once=6) == pytest.approx({"asr": 0.2, "tts": 0.0})
+    assert switching(None, "", [b""], "lec_1", 4, at_once=6) == pytest.approx({"asr": 0.2, "tts": 0.0})  # no Redis
 
 
 def test_the_ears_are_weighed_as_linux_weighs_them():

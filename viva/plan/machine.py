@@ -9,7 +9,6 @@ measures how long such a takeover takes there (docs/decisions/0015).
 import heapq
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 from viva.plan.clock import Clock, Resume, Wait
 from viva.plan.layout import SharedCores
@@ -22,7 +21,7 @@ class Machine:
     def __init__(self, clock: Clock, like: SharedCores, seed: int) -> None:
         self._clock = clock
         self._takeover_s = like.takeover_s
-        self._cores = [Shared(clock, cores(1)) for _ in range(like.count)]
+        self._cores = [Shared(clock, cores(1), self._look_elsewhere) for _ in range(like.count)]
         self._draw = random.Random(seed)
         self.work_done = 0.0
         """Seconds of work given out so far, as they are without switching."""
@@ -35,30 +34,22 @@ class Machine:
         """
         return Processes(self, count, weights, switching)
 
-    def run(self, core: Shared, piece: Piece) -> None:
-        """Has a core do it."""
-
-        def ended() -> None:
-            piece.resume()  # which may have more work for the core at once
-            if not core.active and any(other.active > 1 for other in self._cores):
-                self._clock.after(self._until_takeover_s(), lambda given=core.given: self._take_over(core, given))
-
-        core.give(replace(piece, resume=ended))
-
     def least_busy(self) -> Shared:
         """The core with the fewest at work; one of them by chance."""
         fewest = min(core.active for core in self._cores)
         return self._draw.choice([core for core in self._cores if core.active == fewest])
 
-    def _until_takeover_s(self) -> float:
-        return self._draw.expovariate(1 / self._takeover_s) if self._takeover_s else 0.0
+    def _look_elsewhere(self, core: Shared) -> None:
+        if any(other.active > 1 for other in self._cores):
+            wait_s = self._draw.expovariate(1 / self._takeover_s) if self._takeover_s else 0.0
+            self._clock.after(wait_s, lambda given=core.given: self._take_over(core, given))
 
     def _take_over(self, core: Shared, given: int) -> None:
         if core.given != given:
             return  # it was not idle all the time
         busiest = max(self._cores, key=lambda other: other.active)
         if busiest.active > 1:
-            self.run(core, busiest.take_latest())
+            core.give(busiest.take_latest())
 
 
 class Processes:
@@ -85,7 +76,7 @@ class Processes:
             if self._weights:
                 self._give_to_the_first_idle(units, resume)
             else:
-                self._machine.run(self._next_core(), Piece(units * self._alone, resume, alone=self._alone))
+                self._next_core().give(Piece(units * self._alone, resume, alone=self._alone))
 
         return wait
 
@@ -96,8 +87,7 @@ class Processes:
             heapq.heappush(self._idle, number)
             resume()
 
-        piece = Piece(units * self._alone, ended, self._weights[number], self._alone)
-        self._machine.run(self._core_of(number), piece)
+        self._core_of(number).give(Piece(units * self._alone, ended, self._weights[number], self._alone))
 
     def _next_core(self) -> Shared:
         if self._ran_on is None:

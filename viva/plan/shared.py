@@ -29,8 +29,11 @@ class Shared:
     each is done, are all that has to be kept.
     """
 
-    def __init__(self, clock: Clock, rate: Callable[[int], float]) -> None:
+    def __init__(
+        self, clock: Clock, rate: Callable[[int], float], on_idle: Callable[["Shared"], None] = lambda _: None
+    ) -> None:
         self._clock = clock
+        self._on_idle = on_idle
         self._rate_of = rate
         self._rates: dict[int, float] = {}
         self._done = 0.0
@@ -123,6 +126,8 @@ class Shared:
         self._set_timer()
         for resume in ended:
             resume()
+        if not self._ends:
+            self._on_idle(self)
 
 
 def cores(count: float) -> Callable[[int], float]:

@@ -75,7 +75,7 @@ class Simulation:
         `turns` are theirs; without them each is drawn from all that are known.
         """
         end_s = 0.0
-        for at_s, drawn in zip(arrivals_s, turns or self._drawn(), strict=False):
+        for at_s, drawn in zip(arrivals_s, self._drawn() if turns is None else turns, strict=turns is not None):
             self._clock.after(at_s, lambda t=drawn, c=at_s >= warm_s: self._clock.start(self._turn(t, c)))
             end_s = at_s
         self._clock.run()

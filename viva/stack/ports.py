@@ -23,11 +23,11 @@ class PortBusy(EngineUnavailable):
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on, at random, none that an outgoing connection would be given.
+    """Different ports that nobody listens on, at random, and by default none that an outgoing connection is given.
 
     Raises PortBusy when there are not so many.
     """
-    shuffled = random.sample(_CHOSEN_FROM, len(_CHOSEN_FROM))
+    shuffled = random.SystemRandom().sample(_CHOSEN_FROM, len(_CHOSEN_FROM))
     chosen = list(islice(filter(_is_free, shuffled), count))
     if len(chosen) < count:
         raise PortBusy(
@@ -40,7 +40,7 @@ def free_ports(count: int) -> list[int]:
 def _is_free(port: int) -> bool:
     try:
         require_free(LOOPBACK, port)
-    except PortBusy:
+    except (PortBusy, AddressUnusable):
         return False
     return True
 
