@@ -5,10 +5,10 @@
 Starts the stack as the scenario says, asks single questions and writes what they took into a report, as a load test
 does. Then questions come at random times (Poisson), at shares of what the report says can be carried, whether the
 earlier ones are answered or not. The simulation is made from single questions, which are asked right before and right
-after, since the cores of a virtual machine are not of the same speed for long. What it knows of the machine is measured
-first: how long an idle core takes until it takes over what waits elsewhere (benchmarks/cores.py), and how much more CPU
-questions take that share the cores, from many at once. It is asked the same questions at the same times. Linux only.
-p50 and p95 of the time to first audio, from the start of the upload, are set side by side.
+after, since the cores of a virtual machine are not of the same speed for long; how long an idle core takes until it
+takes over what waits elsewhere is measured first (benchmarks/cores.py). Of the load itself the simulation is told which
+questions came and when, and how much CPU each service took for all of them; nothing of how long anything took. p50 and
+p95 of the time to first audio, from the start of the upload, are set side by side. Linux only.
 
 Exit status: 0 when every question was answered and no p50 or p95 is further off than 15 %.
 """
@@ -41,18 +41,14 @@ TIMES = ("hear", "recall", "token", "clause", "voice", "out", "client", "first_a
 
 HEAD = (
     "Load | turns | asked | failed | measured p50 / p95 | simulated | off | with questions drawn anew "
-    "| late p95 | cores used | by others"
+    "| late p95 | CPU, by that alone | cores used | by others"
 )
 
 
 def print_alone(system: Measured) -> None:
     """What single questions took, and the head of the table."""
     print(f"a turn alone: {figures_line(system.figures)}; can carry {system.capacity:.2f} turns/s")
-    print(
-        f"the cores: one that becomes idle takes work over after {system.cores.takeover_s * 1000:.1f} ms; "
-        f"work that shares one takes more CPU: "
-        + ", ".join(f"{name} {share:+.1%}" for name, share in system.cores.switching.items())
-    )
+    print(f"a core that becomes idle takes work over after {system.cores.takeover_s * 1000:.1f} ms")
     print(f"\n| {HEAD} |\n" + "|---" * (HEAD.count("|") + 1) + "|")
 
 
@@ -62,7 +58,9 @@ def print_level(level: Level) -> None:
     print(
         f"| {level.share:.0%} | {level.per_s:.2f}/s | {level.asked} | {level.failed} "
         f"| {_pair(level.measured)} ms | {_pair(level.simulated)} ms | {p50:+.0%} / {p95:+.0%} "
-        f"| {_pair(level.drawn_anew)} ms | {level.late_p95:.1f} ms | {level.busy:.2f} | {level.others:.2f} |",
+        f"| {_pair(level.drawn_anew)} ms | {level.late_p95:.1f} ms "
+        f"| {', '.join(f'{name} {factor:.2f}' for name, factor in level.cpu_factor.items())} "
+        f"| {level.busy:.2f} | {level.others:.2f} |",
         flush=True,
     )
 

@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -35,9 +35,6 @@ from viva.stack.stack import Stack
 
 LECTURE = Path(__file__).parents[1] / "samples" / "lecture.txt"
 DRAWN_ANEW = 20
-_SWITCHING_ROUNDS = 3
-_LEAST_CPU_S = 0.2
-_AT_ONCE_PER_CORE = 3  # nearly all work shares a core then
 
 
 @dataclass(slots=True)
@@ -65,6 +62,7 @@ class Level:
     late_p95: float
     busy: float  # cores that the system and its callers used
     others: float  # cores that anything else on the machine used meanwhile
+    cpu_factor: dict[str, float]  # what each service took, by what it takes for single questions
     measured: tuple[float, float]
     simulated: tuple[float, float]
     drawn_anew: tuple[float, float]
@@ -113,20 +111,13 @@ async def ask_at(url: str, questions: list[bytes], lecture: str, times_s: list[f
     return rows
 
 
-async def ask_in_turn(url: str, questions: list[bytes], lecture: str, count: int, at_once: int = 1) -> list[Asked]:
-    """So many questions, by `at_once` callers who ask the next after each answer."""
-    rows = []
-
-    async def caller() -> None:
-        while len(rows) < count:
-            rows.append(row := Asked(0.0, 0.0, len(rows) % len(questions)))
+async def ask_in_turn(url: str, questions: list[bytes], lecture: str, count: int) -> list[Asked]:
+    """So many questions, one after another."""
+    rows = [Asked(0.0, 0.0, number % len(questions)) for number in range(count)]
+    async with aiohttp.ClientSession(read_bufsize=2**22) as session:
+        for row in rows:
             await ask(session, url, questions[row.question], lecture, row)
-            if at_once == 1:
-                await asyncio.sleep(0.05)  # what is left of one answer is no part of the next
-
-    async with aiohttp.ClientSession(read_bufsize=2**22) as session, asyncio.TaskGroup() as group:
-        for _ in range(at_once):
-            group.create_task(caller())
+            await asyncio.sleep(0.05)  # what is left of one answer is no part of the next
     return rows
 
 
@@ -174,29 +165,6 @@ class Alone:
         (folder / "report.json").write_text(json.dumps(report, indent=1) + "\n")
         (folder / "turns.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in self.rows))
         return folder / "report.json"
-
-
-def switching(
-    stack: Stack, url: str, questions: list[bytes], lecture: str, count: int, at_once: int
-) -> dict[str, float]:
-    """How much more CPU a question takes of each service when so many are asked at once, as a share of what one takes.
-
-    Less than nothing where many cause fewer wake-ups, as tokens do that are sent together. Now single ones, now many,
-    since a virtual machine's cores are not of the same speed for long.
-    """
-    alone: dict[str, float] = {}
-    crowded: dict[str, float] = {}
-    for _ in range(_SWITCHING_ROUNDS):
-        for together, sums in ((1, alone), (at_once, crowded)):
-            used = cpu_s(stack)
-            asyncio.run(ask_in_turn(url, questions, lecture, count, together))
-            _add(sums, cpu_s(stack), used)
-    # CPU is counted in hundredths of a second: of a service that takes next to none nothing can be said.
-    return {
-        name: crowded[name] / seconds - 1
-        for name, seconds in alone.items()
-        if min(seconds, crowded[name]) > _LEAST_CPU_S
-    }
 
 
 def _add(sums: dict[str, float], now: dict[str, float], before: dict[str, float]) -> None:
@@ -247,37 +215,58 @@ def cuts(values: list[float]) -> tuple[float, float]:
     return quantiles[49], quantiles[94]
 
 
-def compare(
-    report: Path, layout: Layout, alone: list[Asked], rows: list[Asked], share: float, cores_used: tuple[float, float]
-) -> Level:
-    """The measured turns of one load beside the simulated ones, made from those that were asked alone."""
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a load took of the machine: CPU seconds of each service and of the callers, of all else, and the time."""
+
+    cpu_s: dict[str, float]
+    others_s: float
+    seconds: float
+
+
+def compare(report: Path, layout: Layout, alone: list[Asked], rows: list[Asked], share: float, used: Used) -> Level:
+    """The measured turns of one load beside the simulated ones, made from those that were asked alone.
+
+    Of the load itself the simulation is told when each question came, which one it was, and how much CPU each service
+    took for all of them.
+    """
     figures = read_report(report)
     turns_of: dict[int, list[TurnTimes]] = {}
     for row, turn in zip((row for row in alone if row.outcome == "done"), figures.turns, strict=True):
         turns_of.setdefault(row.question, []).append(turn)
     times_s = [row.at_s for row in rows]
-    # Several replays differ in which of the times of each question is drawn, and in nothing else.
-    draws = [random.Random(seed) for seed in range(DRAWN_ANEW)]
-    replays = [
-        Simulation(figures, layout, seed).run(times_s, turns=[draw.choice(turns_of[row.question]) for row in rows])
-        for seed, draw in enumerate(draws)
-    ]
     per_s = len(times_s) / times_s[-1]
-    anew = [
-        Simulation(figures, layout, seed).run(poisson(per_s, times_s[-1], 1000 + seed)) for seed in range(DRAWN_ANEW)
-    ]
+    replayed, anew, factors = [], [], []
+    for seed in range(DRAWN_ANEW):
+        # Replays differ in which of the times of each question is drawn, and in nothing else.
+        draw = random.Random(seed)
+        turns = [draw.choice(turns_of[row.question]) for row in rows]
+        told = Simulation(figures, layout, seed).run(times_s, turns=turns).cpu_s
+        factors.append(cpu_factor(used.cpu_s, told))
+        like = replace(layout, machine=replace(layout.machine, cpu_factor=factors[-1]))
+        replayed += Simulation(figures, like, seed).run(times_s, turns=turns).first_audio_ms
+        others = poisson(per_s, times_s[-1], 1000 + seed)
+        anew += Simulation(figures, like, seed).run(others).first_audio_ms
     return Level(
         share=share,
         per_s=per_s,
         asked=len(rows),
         failed=sum(row.outcome != "done" for row in rows),
         late_p95=cuts([row.late_ms for row in rows])[1],
-        busy=cores_used[0],
-        others=cores_used[1],
+        busy=sum(used.cpu_s.values()) / used.seconds,
+        others=used.others_s / used.seconds,
+        cpu_factor={name: statistics.mean(factor[name] for factor in factors) for name in factors[0]},
         measured=cuts([row.first_audio_ms for row in rows if row.outcome == "done"]),
-        simulated=cuts([value for outcome in replays for value in outcome.first_audio_ms]),
-        drawn_anew=cuts([value for outcome in anew for value in outcome.first_audio_ms]),
+        simulated=cuts(replayed),
+        drawn_anew=cuts(anew),
     )
+
+
+def cpu_factor(used_s: Mapping[str, float], told_s: Mapping[str, float]) -> dict[str, float]:
+    """How many times the CPU that the figures say each service took; Redis works for the orchestrator alone."""
+    used = dict(used_s)
+    used["orchestrator"] += used.pop("redis")
+    return {name: used[name] / seconds for name, seconds in told_s.items() if seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,14 +306,16 @@ class Measured:
         alone, folder = Alone(), self.folder / f"level-{share}"
         self.ask_alone(alone)
         times_s = poisson(share * self.capacity, seconds, seed)
-        used, began, machine_used = sum(cpu_s(self.stack).values()), time.monotonic(), machine_cpu_s()
+        before, began, machine_before = cpu_s(self.stack), time.monotonic(), machine_cpu_s()
         rows = asyncio.run(ask_at(self.url, self.questions, self.lecture, times_s))
-        busy, seconds_taken = sum(cpu_s(self.stack).values()) - used, time.monotonic() - began
-        others = max(0.0, machine_cpu_s() - machine_used - busy)
+        cpu = {name: seconds - before[name] for name, seconds in cpu_s(self.stack).items()}
+        others_s = max(0.0, machine_cpu_s() - machine_before - sum(cpu.values()))
+        used = Used(cpu, others_s, time.monotonic() - began)
         self.ask_alone(alone)
         report = alone.report(self.scenario, folder, self.machine)
         (folder / "asked.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
-        return compare(report, self.layout, alone.rows, rows, share, (busy / seconds_taken, others / seconds_taken))
+        (folder / "used.json").write_text(json.dumps(asdict(used)) + "\n")
+        return compare(report, self.layout, alone.rows, rows, share, used)
 
 
 @contextmanager
@@ -339,6 +330,4 @@ def measured(scenario: Scenario, folder: Path, machine: Machine) -> Iterator[Mea
         alone = Alone()
         alone.ask(stack, url, questions, lecture, scenario.alone)
         alone.report(scenario, folder, machine)
-        at_once = _AT_ONCE_PER_CORE * machine.cores
-        cores = replace(cores, switching=switching(stack, url, questions, lecture, scenario.alone, at_once))
         yield Measured(stack, url, lecture, questions, scenario, machine, cores, folder)

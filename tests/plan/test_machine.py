@@ -45,7 +45,7 @@ def test_whoever_is_made_goes_where_the_fewest_are():
         running.give(str(number), made, 1.0)
     running.clock.run()
     assert list(running.ended.values()) == pytest.approx([2.0] * 4)
-    assert running.machine.work_done == pytest.approx(4.0)
+    assert made.work_done == pytest.approx(4.0)
 
 
 def test_whoever_lives_on_stays_where_it_ran_when_no_core_is_idle():
@@ -104,16 +104,17 @@ def test_a_core_that_soon_has_work_again_takes_nothing_over():
     assert stayed > 90
 
 
-def test_work_that_shares_a_core_takes_more_of_it():
-    """Two at a time are each done after twice their work and the switching; alone there is none."""
+@pytest.mark.parametrize("weights", [(), (1.0, 1.0)], ids=["alike", "by weight"])
+def test_work_takes_so_many_times_the_cpu_that_it_is_said_to_be(weights: tuple[float, ...]):
+    """Alone and beside others; what is counted is what it was said to be."""
     running = Running(SharedCores(1))
-    made = running.machine.processes(None, switching=0.1)
-    running.give("one", made, 1.0)
-    running.give("other", made, 1.0)
-    running.give("alone", made, 1.0, at_s=3.0)
+    slower = running.machine.processes(2, weights, cpu_factor=1.1)
+    running.give("one", slower, 1.0)
+    running.give("other", slower, 1.0)
+    running.give("alone", slower, 1.0, at_s=3.0)
     running.clock.run()
-    assert running.ended == pytest.approx({"one": 2.2, "other": 2.2, "alone": 4.0})
-    assert running.machine.work_done == pytest.approx(3.0)
+    assert running.ended == pytest.approx({"one": 2.2, "other": 2.2, "alone": 4.1})
+    assert slower.work_done == pytest.approx(3.0)
 
 
 def test_workers_get_their_parts_of_a_core_by_weight():

@@ -9,9 +9,11 @@ import pytest
 from benchmarks import plan_levels
 from benchmarks.machine import Machine
 from benchmarks.plan_check import passed
-from benchmarks.plan_levels import Alone, Asked, Level, compare, switching
+from benchmarks.plan_levels import Alone, Asked, Level, Used, compare, cpu_factor
 from benchmarks.plan_scenarios import SCENARIOS
 from viva.plan.layout import Layout, SharedCores
+from viva.plan.report import read_report
+from viva.plan.simulation import Simulation
 from viva_asr.engines import child
 
 GOOD = Level(
@@ -22,6 +24,7 @@ GOOD = Level(
     late_p95=1.0,
     busy=1.0,
     others=0.0,
+    cpu_factor={},
     measured=(500.0, 900.0),
     simulated=(520.0, 880.0),
     drawn_anew=(510.0, 900.0),
@@ -38,31 +41,57 @@ def test_it_passes_when_all_were_answered_and_the_figures_are_alike(level: Level
     assert passed([GOOD, level]) is ok
 
 
+def asked_alone(report: Path, receipt: dict[str, float], took_ms: dict[int, float]) -> list[Asked]:
+    """Five turns of each question, a hundred seconds apart, in the report's rows, too."""
+    rows = [
+        Asked(100.0 * number, 0.0, question, ms, receipt | {"first_audio_ms": ms}, [40], 1000, "done")
+        for number, (question, ms) in enumerate(list(took_ms.items()) * 5)
+    ]
+    (report.parent / "turns.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows))
+    return rows
+
+
+def told_cpu_s(report: Path, layout: Layout, rows: list[Asked]) -> dict[str, float]:
+    """What the simulation of turns at these times takes of each service, by the report."""
+    figures = read_report(report)
+    turns = [figures.turns[0]] * len(rows)
+    return Simulation(figures, layout).run([row.at_s for row in rows], turns=turns).cpu_s
+
+
 def test_the_questions_that_were_asked_are_asked_of_the_simulation(report: Path):
     """The one that takes long is not drawn in place of the one that was asked."""
-    receipt = {f"{part}_ms": 1.0 for part in ("asr", "recall", "llm_first_token", "first_sentence", "tts_first_audio")}
-    alone = [
-        Asked(0.0, 0.0, question, took_ms, receipt | {"first_audio_ms": took_ms}, [40], 1000, "done")
-        for question, took_ms in ((0, 50.0), (1, 5000.0)) * 3
-    ]
-    (report.parent / "turns.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in alone))
+    parts = ("asr", "recall", "llm_first_token", "first_sentence", "tts_first_audio")
+    alone = asked_alone(report, {f"{part}_ms": 1.0 for part in parts}, {0: 50.0, 1: 5000.0})
     rows = [replace(alone[0], at_s=100.0 * number) for number in range(4)]
-    level = compare(report, Layout({}, machine=SharedCores(2)), alone, rows, 0.1, (0.1, 0.0))
+    layout = Layout({}, machine=SharedCores(2))
+    used = Used(told_cpu_s(report, layout, rows) | {"redis": 0.0}, 0.0, 400.0)
+    level = compare(report, layout, alone, rows, 0.1, used)
     assert max(level.simulated) < 200.0
     assert level.drawn_anew[1] > 1000.0
 
 
-def test_switching_is_what_a_question_takes_more_beside_others(monkeypatch: pytest.MonkeyPatch):
-    """Of each service; one that takes nothing has none."""
-    used = {"asr": 0.0, "tts": 0.0, "redis": 0.0}
+def test_the_simulation_is_told_the_cpu_that_the_load_took(report: Path, receipt: dict[str, float]):
+    """Of each service; with twice as much for hearing, the audio comes later by what hearing took in the report."""
+    rows = asked_alone(report, receipt, {0: 662.0})
+    layout = Layout({}, machine=SharedCores(8))
+    told = told_cpu_s(report, layout, rows)
+    p50 = {}
+    for factor in (1.0, 2.0):
+        used = told | {"asr": told["asr"] * factor, "redis": 0.0}
+        level = compare(report, layout, rows, rows, 0.1, Used(used, 0.0, 600.0))
+        assert level.cpu_factor == pytest.approx(
+            {name: factor if name == "asr" else 1.0 for name in told if told[name]}
+        )
+        assert level.busy == pytest.approx(sum(used.values()) / 600.0)
+        p50[factor] = level.simulated[0]
+    assert p50[2.0] == pytest.approx(p50[1.0] + 50.0, abs=0.1)
 
-    async def ask_in_turn(_url: str, _questions: list[bytes], _lecture: str, count: int, at_once: int) -> None:
-        used["asr"] += count * (0.1 if at_once == 1 else 0.12)
-        used["tts"] += count * 0.3
 
-    monkeypatch.setattr(plan_levels, "ask_in_turn", ask_in_turn)
-    monkeypatch.setattr(plan_levels, "cpu_s", lambda _: dict(used))
-    assert switching(None, "", [b""], "lec_1", 4, at_once=6) == pytest.approx({"asr": 0.2, "tts": 0.0})  # no Redis
+def test_redis_works_for_the_orchestrator():
+    """What it took is in the orchestrator's; of who takes nothing there is nothing to say."""
+    told = {"orchestrator": 2.0, "asr": 4.0, "callers": 0.0}
+    used = {"redis": 1.0, "orchestrator": 2.0, "asr": 6.0, "callers": 0.1}
+    assert cpu_factor(used, told) == pytest.approx({"orchestrator": 1.5, "asr": 1.5})
 
 
 def test_the_ears_are_weighed_as_linux_weighs_them():

@@ -46,6 +46,14 @@ def test_all_work_is_done_once(figures: Figures):
     assert each_s == pytest.approx((20 + 90 + 8 + 150 + 5) / 1000, rel=0.01)
 
 
+def test_a_stage_takes_so_many_times_its_cpu_and_waits_no_longer_for_anything_else(figures: Figures):
+    """Hearing takes 90 ms of CPU and 30 of waiting: with three times the CPU 180 ms more, where all cores are free."""
+    machine = SharedCores(8, cpu_factor={"asr": 3.0})
+    outcome = Simulation(figures, replace(ONE_MACHINE, machine=machine)).run([0.0])
+    assert outcome.first_audio_ms == pytest.approx([669.0 + 180.0], abs=0.01)
+    assert outcome.cpu_s["asr"] == pytest.approx(0.09)
+
+
 def test_the_same_seed_gives_the_same_turns(figures: Figures):
     """To the last digit; another seed draws other turns."""
     turns = tuple(replace(figures.turns[0], hear=100.0 + number) for number in range(50))

@@ -24,14 +24,14 @@ class Model:
 class SharedCores:
     """The cores of one machine on which everything runs.
 
-    A core that becomes idle takes over what waits at another after `takeover_s` on average. While a stage's work has a
-    core by turns with other work, whose data the caches hold then, it takes `switching` times its CPU more; so do the
-    `callers`. Of a stage's workers the first that is free is taken; by `weights` they get their parts of a core.
+    A core that becomes idle takes over what waits at another after `takeover_s` on average. A stage's work, and the
+    `callers`', takes `cpu_factor` times the CPU that the figures say: caches are shared, too, and clocks change. Of a
+    stage's workers the first that is free is taken; by `weights` they get their parts of a core.
     """
 
     count: int
     takeover_s: float = 0.0
-    switching: Mapping[str, float] = field(default_factory=dict)
+    cpu_factor: Mapping[str, float] = field(default_factory=dict)
     weights: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 

@@ -23,16 +23,14 @@ class Machine:
         self._takeover_s = like.takeover_s
         self._cores = [Shared(clock, cores(1), self._look_elsewhere) for _ in range(like.count)]
         self._draw = random.Random(seed)
-        self.work_done = 0.0
-        """Seconds of work given out so far, as they are without switching."""
 
-    def processes(self, count: int | None, weights: Sequence[float] = (), switching: float = 0.0) -> "Processes":
+    def processes(self, count: int | None, weights: Sequence[float] = (), cpu_factor: float = 1.0) -> "Processes":
         """So many that live on, each at work whenever its turn comes; None: one is made for each piece of work.
 
-        With `weights` work goes to the first that has none, and each gets its part of a core by its weight. Work takes
-        `switching` times its CPU more while others have its core, too.
+        With `weights` work goes to the first that has none, and each gets its part of a core by its weight. All work
+        takes `cpu_factor` times the seconds that it is said to be.
         """
-        return Processes(self, count, weights, switching)
+        return Processes(self, count, weights, cpu_factor)
 
     def least_busy(self) -> Shared:
         """The core with the fewest at work; one of them by chance."""
@@ -55,28 +53,25 @@ class Machine:
 class Processes:
     """The processes of one service on a machine; in place of a `Shared` of its own."""
 
-    def __init__(self, machine: Machine, count: int | None, weights: Sequence[float], switching: float) -> None:
+    def __init__(self, machine: Machine, count: int | None, weights: Sequence[float], cpu_factor: float) -> None:
         self._machine = machine
         self._ran_on: list[Shared | None] | None = None if count is None else [None] * count
         self._next = 0
         self._weights = weights
         self._idle = list(range(len(weights)))
-        self._alone = 1.0 + switching
-
-    @property
-    def work_done(self) -> float:
-        """Seconds of work that the whole machine was given."""
-        return self._machine.work_done
+        self._cpu_factor = cpu_factor
+        self.work_done = 0.0
+        """Seconds of work given out so far, before the factor."""
 
     def work(self, units: float) -> Wait:
         """Waits until so many seconds of work have been done."""
 
         def wait(resume: Resume) -> None:
-            self._machine.work_done += units
+            self.work_done += units
             if self._weights:
                 self._give_to_the_first_idle(units, resume)
             else:
-                self._next_core().give(Piece(units * self._alone, resume, alone=self._alone))
+                self._next_core().give(Piece(units * self._cpu_factor, resume))
 
         return wait
 
@@ -87,7 +82,7 @@ class Processes:
             heapq.heappush(self._idle, number)
             resume()
 
-        self._core_of(number).give(Piece(units * self._alone, ended, self._weights[number], self._alone))
+        self._core_of(number).give(Piece(units * self._cpu_factor, ended, self._weights[number]))
 
     def _next_core(self) -> Shared:
         if self._ran_on is None:

@@ -13,13 +13,12 @@ _NOTHING = 1e-12
 class Piece:
     """A piece of work: units that are left, whom to tell, and how it fares beside others.
 
-    Of what is done it gets its part by `weight`; with nobody else there it is `alone` times as fast as otherwise.
+    Of what is done it gets its part by `weight`.
     """
 
     units: float
     resume: Resume
     weight: float = 1.0
-    alone: float = 1.0
 
 
 class Shared:
@@ -94,8 +93,7 @@ class Shared:
         n = len(self._ends)
         if n not in self._rates:
             self._rates[n] = self._rate_of(n) * n
-        rate = self._rates[n] / self._weight
-        return rate if n > 1 else rate * self._ends[0][2].alone
+        return self._rates[n] / self._weight
 
     def _advance(self) -> None:
         now = self._clock.now

@@ -19,6 +19,7 @@ CLAUSES_AT_ONCE = 2
 CHARACTERS_PER_S = 20.0
 MOST_AHEAD_S = 2.0
 MODEL = "model"
+CALLERS = "callers"
 _CHARACTERS_PER_TOKEN = 4.0
 
 
@@ -33,6 +34,7 @@ class Outcome:
     alone_ms: list[float] = field(default_factory=list)  # what the same turns take with nobody else there
     stage_ms: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in (*STAGES, MODEL)})
     busy: dict[str, float] = field(default_factory=dict)  # share of its capacity that each stage used
+    cpu_s: dict[str, float] = field(default_factory=dict)  # of each stage and the callers, going by the figures
 
     @property
     def shed_share(self) -> float:
@@ -47,6 +49,10 @@ class _Replica:
     places: Places
     active: int = 0
 
+    def cpu_s(self) -> float:
+        """Seconds of work that it was given."""
+        return self.cores.work_done + (0.0 if self.workers is self.cores else self.workers.work_done)
+
 
 class Simulation:
     """One deployment under one stream of questions. The same seed gives the same turns."""
@@ -60,7 +66,7 @@ class Simulation:
         machine = layout.machine and Machine(self._clock, layout.machine, seed)
         self._replicas = {name: self._stand_up(name, machine) for name in STAGES}
         self._callers = (
-            machine.processes(1, switching=layout.machine.switching.get("callers", 0.0))
+            machine.processes(1, cpu_factor=layout.machine.cpu_factor.get(CALLERS, 1.0))
             if machine
             else Shared(self._clock, cores(1e6))
         )
@@ -205,12 +211,12 @@ class Simulation:
             own = workers = Shared(self._clock, cores(self._layout.cores.get(name, 1.0)))
         else:
             like = self._layout.machine
-            slower = like.switching.get(name, 0.0)
-            own = workers = machine.processes(places or 1, switching=slower)
+            factor = like.cpu_factor.get(name, 1.0)
+            own = workers = machine.processes(places or 1, cpu_factor=factor)
             if name in self._layout.made_anew:
-                workers = machine.processes(None, switching=slower)
+                workers = machine.processes(None, cpu_factor=factor)
             elif weights := like.weights.get(name):
-                workers = machine.processes(len(weights), weights, slower)
+                workers = machine.processes(len(weights), weights, factor)
         return _Replica(own, workers, Places(self._clock, places))
 
     def _pick(self, name: str) -> _Replica:
@@ -247,12 +253,16 @@ class Simulation:
             self._outcome.stage_ms[name].append(waited)
 
     def _reckon_busy(self, end_s: float) -> None:
+        cpu_s = {name: sum(map(_Replica.cpu_s, replicas)) for name, replicas in self._replicas.items()}
+        self._outcome.cpu_s = cpu_s | {CALLERS: self._callers.work_done}
         if self._layout.machine:
-            self._outcome.busy["machine"] = self._callers.work_done / end_s / self._layout.machine.count
+            factor = self._layout.machine.cpu_factor
+            used_s = sum(used * factor.get(name, 1.0) for name, used in self._outcome.cpu_s.items())
+            self._outcome.busy["machine"] = used_s / end_s / self._layout.machine.count
             return
         for name, replicas in self._replicas.items():
             capacity_s = end_s * len(replicas) * self._layout.cores.get(name, 1.0)
-            self._outcome.busy[name] = sum(replica.cores.work_done for replica in replicas) / capacity_s
+            self._outcome.busy[name] = cpu_s[name] / capacity_s
         if self._models:
             self._outcome.busy["model"] = self._models.busy(end_s)
 
