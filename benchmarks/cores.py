@@ -12,6 +12,7 @@ Exit status: 0 when no mean and no 95th percentile is further off than 10 %.
 
 import argparse
 import ctypes
+import heapq
 import json
 import multiprocessing
 import os
@@ -136,22 +137,27 @@ def _work(given: Connection) -> None:
         given.send(None)
 
 
-def measure(work: Sequence[tuple[float, float]], idle: list[Connection]) -> list[float]:
-    """How long each piece took, given to the process that has been idle for longest."""
+def measure(work: Sequence[tuple[float, float]], workers: Sequence[Connection]) -> list[float]:
+    """How long each piece took, given to the first process that is idle."""
     took_s: list[float] = []
     waiting = []
+    idle, changing = list(range(len(workers))), threading.Lock()
 
-    def wait(worker: Connection, came: float) -> None:
-        worker.recv()
+    def wait(number: int, came: float) -> None:
+        workers[number].recv()
         took_s.append(time.monotonic() - came)
-        idle.append(worker)
+        with changing:
+            heapq.heappush(idle, number)
 
     began = time.monotonic()
     for at_s, piece_s in work:
         time.sleep(max(0.0, began + at_s - time.monotonic()))
-        worker = idle.pop(0)
-        worker.send(piece_s)
-        waiting.append(threading.Thread(target=wait, args=(worker, began + at_s)))
+        with changing:
+            if not idle:
+                raise SystemExit(f"All {len(workers)} processes are busy: that is more than the cores carry.")
+            number = heapq.heappop(idle)
+        workers[number].send(piece_s)
+        waiting.append(threading.Thread(target=wait, args=(number, began + at_s)))
         waiting[-1].start()
     for thread in waiting:
         thread.join()
@@ -161,7 +167,7 @@ def measure(work: Sequence[tuple[float, float]], idle: list[Connection]) -> list
 def simulate(work: Sequence[tuple[float, float]], cores: SharedCores, seed: int) -> list[float]:
     """The same on simulated cores."""
     clock, took_s = Clock(), []
-    processes = Machine(clock, cores, seed).processes(PROCESSES_PER_CORE * cores.count)
+    processes = Machine(clock, cores, seed).processes([1.0] * (PROCESSES_PER_CORE * cores.count))
 
     def piece(piece_s: float) -> Process:
         began = clock.now
@@ -194,10 +200,10 @@ def main() -> None:
     )
     print("| Load | pieces | measured mean / p95 | simulated | off |\n|---|---|---|---|---|")
     loads = []
-    with workers(PROCESSES_PER_CORE * machine.cores) as idle:
+    with workers(PROCESSES_PER_CORE * machine.cores) as ready:
         for share in options.loads:
             work = pieces(share, machine.cores, options.seconds, seed=1)
-            measured = cuts(measure(work, idle))
+            measured = cuts(measure(work, ready))
             simulated = cuts([s for seed in range(_REPLAYS) for s in simulate(work, like, seed)])
             loads.append(Load(share, len(work), measured, simulated))
             print(

@@ -1,14 +1,14 @@
 """Whether the simulation of `viva plan` says what a real system does: the same questions, asked of both.
 
-    python -m benchmarks.plan_check SCENARIO [--levels 0.4 0.7 0.85] [--seconds 40] [--json OUT.json] [--report FOLDER]
+    python -m benchmarks.plan_check SCENARIO [--levels 0.4 0.7 0.85] [--turns 300] [--json OUT.json] [--report FOLDER]
 
 Starts the stack as the scenario says, asks single questions and writes what they took into a report, as a load test
 does. Then questions come at random times (Poisson), at shares of what the report says can be carried, whether the
 earlier ones are answered or not. The simulation is made from single questions, which are asked right before and right
 after, since the cores of a virtual machine are not of the same speed for long; how long an idle core takes until it
 takes over what waits elsewhere is measured first (benchmarks/cores.py). Of the load itself the simulation is told which
-questions came and when, and how much CPU each service took for all of them; nothing of how long anything took. p50 and
-p95 of the time to first audio, from the start of the upload, are set side by side. Linux only.
+questions came and when, and how much CPU each service, and anything else, took for all of them; nothing of how long
+anything took. p50 and p95 of the time to first audio, from the start of the upload, are set side by side. Linux only.
 
 Exit status: 0 when every question was answered and no p50 or p95 is further off than 15 %.
 """
@@ -84,7 +84,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario", choices=SCENARIOS, help="what the stack is made of")
     parser.add_argument("--levels", type=float, nargs="+", default=[0.4, 0.7, 0.85], help="shares of the capacity")
-    parser.add_argument("--seconds", type=float, default=40.0, help="length of each level")
+    parser.add_argument("--turns", type=int, default=300, help="about so many at each level")
     parser.add_argument("--seed", type=int, default=1, help="of the times at which questions come")
     parser.add_argument("--report", type=Path, help="folder that keeps the report and the turns")
     parser.add_argument("--json", type=Path, help="where to write the figures")
@@ -98,7 +98,7 @@ def main() -> None:
         with measured(SCENARIOS[options.scenario], folder, machine) as system:
             print_alone(system)
             for share in options.levels:
-                levels.append(system.level(share, options.seconds, options.seed))
+                levels.append(system.level(share, options.turns, options.seed))
                 print_level(levels[-1])
     if options.json:
         options.json.write_text(

@@ -242,7 +242,7 @@ def compare(report: Path, layout: Layout, alone: list[Asked], rows: list[Asked],
         draw = random.Random(seed)
         turns = [draw.choice(turns_of[row.question]) for row in rows]
         told = Simulation(figures, layout, seed).run(times_s, turns=turns).cpu_s
-        factors.append(cpu_factor(used.cpu_s, told))
+        factors.append(cpu_factor(used, told))
         like = replace(layout, machine=replace(layout.machine, cpu_factor=factors[-1]))
         replayed += Simulation(figures, like, seed).run(times_s, turns=turns).first_audio_ms
         others = poisson(per_s, times_s[-1], 1000 + seed)
@@ -262,11 +262,15 @@ def compare(report: Path, layout: Layout, alone: list[Asked], rows: list[Asked],
     )
 
 
-def cpu_factor(used_s: Mapping[str, float], told_s: Mapping[str, float]) -> dict[str, float]:
-    """How many times the CPU that the figures say each service took; Redis works for the orchestrator alone."""
-    used = dict(used_s)
-    used["orchestrator"] += used.pop("redis")
-    return {name: used[name] / seconds for name, seconds in told_s.items() if seconds}
+def cpu_factor(used: Used, told_s: Mapping[str, float]) -> dict[str, float]:
+    """How many times the CPU that the figures say each service took; Redis works for the orchestrator alone.
+
+    What others took of the cores, as interrupts and the kernel's own threads do, is as if all took more.
+    """
+    cpu_s = dict(used.cpu_s)
+    cpu_s["orchestrator"] += cpu_s.pop("redis")
+    with_others = 1.0 + used.others_s / sum(cpu_s.values())
+    return {name: cpu_s[name] / seconds * with_others for name, seconds in told_s.items() if seconds}
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +305,12 @@ class Measured:
         """Single questions, as many as the scenario says."""
         alone.ask(self.stack, self.url, self.questions, self.lecture, self.scenario.alone)
 
-    def level(self, share: float, seconds: float, seed: int) -> Level:
-        """Asks it and its simulation at random times, at this share of the capacity."""
+    def level(self, share: float, count: int, seed: int) -> Level:
+        """Asks it and its simulation about so many questions at random times, at this share of the capacity."""
         alone, folder = Alone(), self.folder / f"level-{share}"
         self.ask_alone(alone)
-        times_s = poisson(share * self.capacity, seconds, seed)
+        per_s = share * self.capacity
+        times_s = poisson(per_s, count / per_s, seed)
         before, began, machine_before = cpu_s(self.stack), time.monotonic(), machine_cpu_s()
         rows = asyncio.run(ask_at(self.url, self.questions, self.lecture, times_s))
         cpu = {name: seconds - before[name] for name, seconds in cpu_s(self.stack).items()}

@@ -31,16 +31,17 @@ class Running:
 
 def on_one_core(running: Running, *pieces: tuple[str, float]) -> None:
     """Pieces of work that share the second core, while the first has a piece of one second."""
-    stays = running.machine.processes(1)
-    running.give("elsewhere", running.machine.processes(None), 1.0)
+    running.give("elsewhere", running.machine.made_anew(), 1.0)
     for number, (name, seconds) in enumerate(pieces):
-        running.give(name, stays, seconds, at_s=number * 0.001)
+        stays = running.machine.processes()
+        running.give("first there", stays, 0.0001, at_s=number * 0.0002)
+        running.give(name, stays, seconds, at_s=0.001 + number * 0.0001)
 
 
 def test_whoever_is_made_goes_where_the_fewest_are():
     """Of three pieces of a second on two cores two share one; the fourth goes to the other."""
     running = Running(SharedCores(2, takeover_s=NEVER_S))
-    made = running.machine.processes(None)
+    made = running.machine.made_anew()
     for number in range(4):
         running.give(str(number), made, 1.0)
     running.clock.run()
@@ -51,8 +52,8 @@ def test_whoever_is_made_goes_where_the_fewest_are():
 def test_whoever_lives_on_stays_where_it_ran_when_no_core_is_idle():
     """Its second piece shares a core with two others, although the other core has only one."""
     running = Running(SharedCores(2, takeover_s=NEVER_S))
-    made = running.machine.processes(None)
-    one, other = running.machine.processes(1), running.machine.processes(1)
+    made = running.machine.made_anew()
+    one, other = running.machine.processes(), running.machine.processes()
     running.give("elsewhere", made, 1.0)
     running.give("first", one, 0.3)  # on the core that is idle
     running.give("other's first", other, 0.1, at_s=0.4)  # there, too
@@ -68,7 +69,7 @@ def test_whoever_lives_on_stays_where_it_ran_when_no_core_is_idle():
 def test_whoever_lives_on_moves_to_an_idle_core():
     """Its core has other work when it wakes up, and the other has none."""
     running = Running(SharedCores(2, takeover_s=NEVER_S))
-    own, made = running.machine.processes(1), running.machine.processes(None)
+    own, made = running.machine.processes(), running.machine.made_anew()
     running.give("elsewhere", made, 1.0)
     running.give("first", own, 0.5)  # on the core that was idle
     running.give("there now", made, 5.0, at_s=0.6)  # there, too: the other is busy until 1.0
@@ -98,17 +99,17 @@ def test_a_core_that_soon_has_work_again_takes_nothing_over():
     for seed in range(100):
         running = Running(SharedCores(2, takeover_s=0.05), seed)
         on_one_core(running, ("first", 2.0), ("second", 2.0))
-        running.give("elsewhere again", running.machine.processes(None), 5.0, at_s=1.001)
+        running.give("elsewhere again", running.machine.made_anew(), 5.0, at_s=1.001)
         running.clock.run()
         stayed += running.ended["first"] == pytest.approx(4.0, abs=0.01)
     assert stayed > 90
 
 
-@pytest.mark.parametrize("weights", [(), (1.0, 1.0)], ids=["alike", "by weight"])
-def test_work_takes_so_many_times_the_cpu_that_it_is_said_to_be(weights: tuple[float, ...]):
+@pytest.mark.parametrize("anew", [True, False], ids=["made anew", "two that live on"])
+def test_work_takes_so_many_times_the_cpu_that_it_is_said_to_be(anew: bool):
     """Alone and beside others; what is counted is what it was said to be."""
     running = Running(SharedCores(1))
-    slower = running.machine.processes(2, weights, cpu_factor=1.1)
+    slower = running.machine.made_anew(1.1) if anew else running.machine.processes((1.0, 1.0), 1.1)
     running.give("one", slower, 1.0)
     running.give("other", slower, 1.0)
     running.give("alone", slower, 1.0, at_s=3.0)
@@ -117,10 +118,20 @@ def test_work_takes_so_many_times_the_cpu_that_it_is_said_to_be(weights: tuple[f
     assert slower.work_done == pytest.approx(3.0)
 
 
+def test_a_process_does_one_thing_at_a_time():
+    """In the order in which it was asked, whatever other cores there are."""
+    running = Running(SharedCores(4))
+    service = running.machine.processes()
+    for number, name in enumerate(("first", "second", "third")):
+        running.give(name, service, 1.0, at_s=number * 0.1)
+    running.clock.run()
+    assert running.ended == pytest.approx({"first": 1.0, "second": 2.0, "third": 3.0})
+
+
 def test_workers_get_their_parts_of_a_core_by_weight():
     """The first that is idle is taken; one of half the weight has a third of a core beside it."""
     running = Running(SharedCores(1))
-    workers = running.machine.processes(2, weights=(1.0, 0.5))
+    workers = running.machine.processes((1.0, 0.5))
     running.give("first", workers, 1.0)
     running.give("second", workers, 1.0)
     running.give("first again", workers, 1.0, at_s=3.0)

@@ -91,7 +91,14 @@ def test_redis_works_for_the_orchestrator():
     """What it took is in the orchestrator's; of who takes nothing there is nothing to say."""
     told = {"orchestrator": 2.0, "asr": 4.0, "callers": 0.0}
     used = {"redis": 1.0, "orchestrator": 2.0, "asr": 6.0, "callers": 0.1}
-    assert cpu_factor(used, told) == pytest.approx({"orchestrator": 1.5, "asr": 1.5})
+    assert cpu_factor(Used(used, 0.0, 60.0), told) == pytest.approx({"orchestrator": 1.5, "asr": 1.5})
+
+
+def test_what_others_took_is_as_if_all_took_more():
+    """Half as much as the services: each has half as much more."""
+    told = {"orchestrator": 2.0, "asr": 4.0}
+    used = {"redis": 0.5, "orchestrator": 1.5, "asr": 4.0}
+    assert cpu_factor(Used(used, 3.0, 60.0), told) == pytest.approx({"orchestrator": 1.5, "asr": 1.5})
 
 
 def test_the_ears_are_weighed_as_linux_weighs_them():

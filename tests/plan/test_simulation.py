@@ -135,7 +135,8 @@ def test_a_full_orchestrator_refuses(figures: Figures):
 def test_a_full_stage_refuses(figures: Figures):
     """A limit of requests under way at the tts stage fails the turn that exceeds it."""
     stages = figures.stages | {"tts": replace(figures.stages["tts"], limit=2)}
-    outcome = Simulation(replace(figures, stages=stages), replace(ONE_MACHINE, machine=SharedCores(8))).run([0.0] * 3)
+    machine = SharedCores(8, weights={"asr": (1.0, 1.0, 1.0)})  # all are heard at the same time
+    outcome = Simulation(replace(figures, stages=stages), replace(ONE_MACHINE, machine=machine)).run([0.0] * 3)
     assert outcome.shed_by["tts"] > 0
 
 

@@ -8,6 +8,7 @@ measures how long such a takeover takes there (docs/decisions/0015).
 
 import heapq
 import random
+from collections import deque
 from collections.abc import Sequence
 
 from viva.plan.clock import Clock, Resume, Wait
@@ -24,13 +25,16 @@ class Machine:
         self._cores = [Shared(clock, cores(1), self._look_elsewhere) for _ in range(like.count)]
         self._draw = random.Random(seed)
 
-    def processes(self, count: int | None, weights: Sequence[float] = (), cpu_factor: float = 1.0) -> "Processes":
-        """So many that live on, each at work whenever its turn comes; None: one is made for each piece of work.
+    def processes(self, weights: Sequence[float] = (1.0,), cpu_factor: float = 1.0) -> "Processes":
+        """As many that live on as there are weights, by which they get their parts of a core.
 
-        With `weights` work goes to the first that has none, and each gets its part of a core by its weight. All work
-        takes `cpu_factor` times the seconds that it is said to be.
+        Each does one thing at a time; work goes to the first that has none, and waits where all have.
         """
-        return Processes(self, count, weights, cpu_factor)
+        return Processes(self, weights, cpu_factor)
+
+    def made_anew(self, cpu_factor: float = 1.0) -> "Processes":
+        """One is made for each piece of work."""
+        return Processes(self, None, cpu_factor)
 
     def least_busy(self) -> Shared:
         """The core with the fewest at work; one of them by chance."""
@@ -51,15 +55,18 @@ class Machine:
 
 
 class Processes:
-    """The processes of one service on a machine; in place of a `Shared` of its own."""
+    """The processes of one service on a machine; in place of a `Shared` of its own.
 
-    def __init__(self, machine: Machine, count: int | None, weights: Sequence[float], cpu_factor: float) -> None:
+    All work takes `cpu_factor` times the seconds that it is said to be.
+    """
+
+    def __init__(self, machine: Machine, weights: Sequence[float] | None, cpu_factor: float) -> None:
         self._machine = machine
-        self._ran_on: list[Shared | None] | None = None if count is None else [None] * count
-        self._next = 0
         self._weights = weights
-        self._idle = list(range(len(weights)))
         self._cpu_factor = cpu_factor
+        self._idle = list(range(len(weights or ())))
+        self._ran_on: list[Shared | None] = [None] * len(self._idle)
+        self._waiting: deque[tuple[float, Resume]] = deque()
         self.work_done = 0.0
         """Seconds of work given out so far, before the factor."""
 
@@ -68,27 +75,25 @@ class Processes:
 
         def wait(resume: Resume) -> None:
             self.work_done += units
-            if self._weights:
-                self._give_to_the_first_idle(units, resume)
+            needs_s = units * self._cpu_factor
+            if self._weights is None:
+                self._machine.least_busy().give(Piece(needs_s, resume))
+            elif self._idle:
+                self._give(heapq.heappop(self._idle), needs_s, resume)
             else:
-                self._next_core().give(Piece(units * self._cpu_factor, resume))
+                self._waiting.append((needs_s, resume))
 
         return wait
 
-    def _give_to_the_first_idle(self, units: float, resume: Resume) -> None:
-        number = heapq.heappop(self._idle)
-
+    def _give(self, number: int, needs_s: float, resume: Resume) -> None:
         def ended() -> None:
-            heapq.heappush(self._idle, number)
+            if self._waiting:
+                self._give(number, *self._waiting.popleft())
+            else:
+                heapq.heappush(self._idle, number)
             resume()
 
-        self._core_of(number).give(Piece(units * self._cpu_factor, ended, self._weights[number]))
-
-    def _next_core(self) -> Shared:
-        if self._ran_on is None:
-            return self._machine.least_busy()
-        self._next = (self._next + 1) % len(self._ran_on)
-        return self._core_of(self._next)
+        self._core_of(number).give(Piece(needs_s, ended, self._weights[number]))
 
     def _core_of(self, number: int) -> Shared:
         """The core on which this one wakes up."""

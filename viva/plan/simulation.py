@@ -66,7 +66,7 @@ class Simulation:
         machine = layout.machine and Machine(self._clock, layout.machine, seed)
         self._replicas = {name: self._stand_up(name, machine) for name in STAGES}
         self._callers = (
-            machine.processes(1, cpu_factor=layout.machine.cpu_factor.get(CALLERS, 1.0))
+            machine.processes(cpu_factor=layout.machine.cpu_factor.get(CALLERS, 1.0))
             if machine
             else Shared(self._clock, cores(1e6))
         )
@@ -147,15 +147,11 @@ class Simulation:
         first = True
         pace_ms = 0.0 if model else self._work.pace(times)
         for number, characters in enumerate(times.clauses):
-            each = self._work.beside(times, number)
             if model is None:
                 writing_ms = times.clause if first else pace_ms * characters
-                yield from self._spend(router.cores, writing_ms, each["llm"])
+                yield from self._spend(router.cores, writing_ms, self._work.beside(times, number)["llm"])
             else:
                 yield model.write(characters / _CHARACTERS_PER_TOKEN)
-            clock.start(self._spend(orchestrator.cores, 0.0, each["orchestrator"]))
-            if self._layout.machine:
-                clock.start(self._spend(self._callers, 0.0, each["client"]))
             if first:
                 if model is None:
                     seen.add("llm", clock.now - began, times.token + times.clause)
@@ -192,6 +188,10 @@ class Simulation:
             yield from self._spend(orchestrator.cores, times.out, self._work.out(times))
             seen.add("orchestrator", self._clock.now - began, times.out)
             seen.first_audio_s = self._clock.now
+        each = self._work.beside(times, number)
+        self._clock.start(self._spend(orchestrator.cores, 0.0, each["orchestrator"]))
+        if self._layout.machine:
+            self._clock.start(self._spend(self._callers, 0.0, each["client"]))
 
     def _spend(self, shared: Shared | Processes, took_ms: float, cpu_ms: float) -> Process:
         """`took_ms` with all cores free, of which `cpu_ms` is work."""
@@ -212,11 +212,11 @@ class Simulation:
         else:
             like = self._layout.machine
             factor = like.cpu_factor.get(name, 1.0)
-            own = workers = machine.processes(places or 1, cpu_factor=factor)
+            own = workers = machine.processes(cpu_factor=factor)
             if name in self._layout.made_anew:
-                workers = machine.processes(None, cpu_factor=factor)
+                workers = machine.made_anew(factor)
             elif weights := like.weights.get(name):
-                workers = machine.processes(len(weights), weights, factor)
+                workers = machine.processes(weights, factor)
         return _Replica(own, workers, Places(self._clock, places))
 
     def _pick(self, name: str) -> _Replica:
