@@ -137,14 +137,14 @@ def _work(given: Connection) -> None:
         given.send(None)
 
 
-def measure(work: Sequence[tuple[float, float]], workers: Sequence[Connection]) -> list[float]:
+def measure(work: Sequence[tuple[float, float]], given: Sequence[Connection]) -> list[float]:
     """How long each piece took, given to the first process that is idle."""
     took_s: list[float] = []
     waiting = []
-    idle, changing = list(range(len(workers))), threading.Lock()
+    idle, changing = list(range(len(given))), threading.Lock()
 
     def wait(number: int, came: float) -> None:
-        workers[number].recv()
+        given[number].recv()
         took_s.append(time.monotonic() - came)
         with changing:
             heapq.heappush(idle, number)
@@ -153,14 +153,16 @@ def measure(work: Sequence[tuple[float, float]], workers: Sequence[Connection]) 
     for at_s, piece_s in work:
         time.sleep(max(0.0, began + at_s - time.monotonic()))
         with changing:
-            if not idle:
-                raise SystemExit(f"All {len(workers)} processes are busy: that is more than the cores carry.")
-            number = heapq.heappop(idle)
-        workers[number].send(piece_s)
+            number = heapq.heappop(idle) if idle else None
+        if number is None:
+            break
+        given[number].send(piece_s)
         waiting.append(threading.Thread(target=wait, args=(number, began + at_s)))
         waiting[-1].start()
     for thread in waiting:
         thread.join()
+    if len(took_s) < len(work):
+        raise SystemExit(f"All {len(given)} processes were busy: that is more than the cores carry.")
     return took_s
 
 

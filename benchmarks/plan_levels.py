@@ -62,9 +62,10 @@ class Level:
     late_p95: float
     busy: float  # cores that the system and its callers used
     others: float  # cores that anything else on the machine used meanwhile
-    cpu_factor: dict[str, float]  # what each service took, by what it takes for single questions
+    cpu_factor: dict[str, float]  # CPU that each service took, by what the same questions took of it alone
     measured: tuple[float, float]
     simulated: tuple[float, float]
+    with_cpu_alone: tuple[float, float]  # the same, not told the CPU that the load took
     drawn_anew: tuple[float, float]
 
     @property
@@ -236,13 +237,14 @@ def compare(report: Path, layout: Layout, alone: list[Asked], rows: list[Asked],
         turns_of.setdefault(row.question, []).append(turn)
     times_s = [row.at_s for row in rows]
     per_s = len(times_s) / times_s[-1]
-    replayed, anew, factors = [], [], []
+    untold, replayed, anew, factors = [], [], [], []
     for seed in range(DRAWN_ANEW):
         # Replays differ in which of the times of each question is drawn, and in nothing else.
         draw = random.Random(seed)
         turns = [draw.choice(turns_of[row.question]) for row in rows]
-        told = Simulation(figures, layout, seed).run(times_s, turns=turns).cpu_s
-        factors.append(cpu_factor(used, told))
+        by_figures = Simulation(figures, layout, seed).run(times_s, turns=turns)
+        untold += by_figures.first_audio_ms
+        factors.append(cpu_factor(used.cpu_s, by_figures.cpu_s))
         like = replace(layout, machine=replace(layout.machine, cpu_factor=factors[-1]))
         replayed += Simulation(figures, like, seed).run(times_s, turns=turns).first_audio_ms
         others = poisson(per_s, times_s[-1], 1000 + seed)
@@ -258,19 +260,16 @@ def compare(report: Path, layout: Layout, alone: list[Asked], rows: list[Asked],
         cpu_factor={name: statistics.mean(factor[name] for factor in factors) for name in factors[0]},
         measured=cuts([row.first_audio_ms for row in rows if row.outcome == "done"]),
         simulated=cuts(replayed),
+        with_cpu_alone=cuts(untold),
         drawn_anew=cuts(anew),
     )
 
 
-def cpu_factor(used: Used, told_s: Mapping[str, float]) -> dict[str, float]:
-    """How many times the CPU that the figures say each service took; Redis works for the orchestrator alone.
-
-    What others took of the cores, as interrupts and the kernel's own threads do, is as if all took more.
-    """
-    cpu_s = dict(used.cpu_s)
-    cpu_s["orchestrator"] += cpu_s.pop("redis")
-    with_others = 1.0 + used.others_s / sum(cpu_s.values())
-    return {name: cpu_s[name] / seconds * with_others for name, seconds in told_s.items() if seconds}
+def cpu_factor(used_s: Mapping[str, float], by_figures_s: Mapping[str, float]) -> dict[str, float]:
+    """How many times the CPU that the figures say each service took; Redis works for the orchestrator alone."""
+    used = dict(used_s)
+    used["orchestrator"] += used.pop("redis")
+    return {name: used[name] / seconds for name, seconds in by_figures_s.items() if seconds}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,18 @@ def bounds_per_s(figures: Figures, layout: Layout) -> dict[str, float]:
     if layout.machine:
         cpu_ms = sum(stage.cpu_ms for stage in figures.stages.values()) + figures.client_cpu_ms
         bounds["machine"] = layout.machine.count * 1000 / cpu_ms
+        bounds |= {name: 1000 / ms for name, ms in _one_at_a_time(figures).items() if ms}
     if layout.model is not None:
         tokens = sum(sum(turn.clauses) for turn in figures.turns) / len(figures.turns) / _CHARACTERS_PER_TOKEN
         model = layout.model
         each_ms = model.read_ms + model.cold * model.cold_ms + tokens * model.step_ms(model.slots) / model.slots
         bounds["model"] = layout.models * 1000 / each_ms
     return bounds
+
+
+def _one_at_a_time(figures: Figures) -> dict[str, float]:
+    """The CPU a turn of those that do one thing at a time, however many cores there are."""
+    return {"orchestrator": figures.stages["orchestrator"].cpu_ms, "callers": figures.client_cpu_ms}
 
 
 def capacity_per_s(figures: Figures, layout: Layout) -> float:

@@ -25,9 +25,9 @@ class SharedCores:
     """The cores of one machine on which everything runs.
 
     A core that becomes idle takes over what waits at another after `takeover_s` on average. A stage's work, and the
-    `callers`', takes `cpu_factor` times the CPU that the figures say: caches are shared, too, and clocks change. A
-    stage is one process that does one thing at a time. So do its workers, for it, unless they are processes of their
-    own: then the first that is free is taken, and by `weights` they get their parts of a core.
+    `callers`', takes `cpu_factor` times the CPU that the figures say: caches are shared, too, and clocks change. The
+    orchestrator and the callers do one thing at a time, other stages have a thread for each core. Where their workers
+    are processes of their own, the first that is free is taken, and by `weights` they get their parts of a core.
     """
 
     count: int

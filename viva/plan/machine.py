@@ -26,7 +26,7 @@ class Machine:
         self._draw = random.Random(seed)
 
     def processes(self, weights: Sequence[float] = (1.0,), cpu_factor: float = 1.0) -> "Processes":
-        """As many that live on as there are weights, by which they get their parts of a core.
+        """As many processes or threads that live on as there are weights, by which they get their parts of a core.
 
         Each does one thing at a time; work goes to the first that has none, and waits where all have.
         """
@@ -51,7 +51,9 @@ class Machine:
             return  # it was not idle all the time
         busiest = max(self._cores, key=lambda other: other.active)
         if busiest.active > 1:
-            core.give(busiest.take_latest())
+            piece = busiest.take_latest()
+            piece.moved(core)
+            core.give(piece)
 
 
 class Processes:
@@ -79,7 +81,9 @@ class Processes:
             if self._weights is None:
                 self._machine.least_busy().give(Piece(needs_s, resume))
             elif self._idle:
-                self._give(heapq.heappop(self._idle), needs_s, resume)
+                number = heapq.heappop(self._idle)
+                self._ran_on[number] = self._wakes_up_on(number)
+                self._give(number, needs_s, resume)
             else:
                 self._waiting.append((needs_s, resume))
 
@@ -93,12 +97,11 @@ class Processes:
                 heapq.heappush(self._idle, number)
             resume()
 
-        self._core_of(number).give(Piece(needs_s, ended, self._weights[number]))
+        def moved(core: Shared) -> None:
+            self._ran_on[number] = core
 
-    def _core_of(self, number: int) -> Shared:
-        """The core on which this one wakes up."""
+        self._ran_on[number].give(Piece(needs_s, ended, self._weights[number], moved))
+
+    def _wakes_up_on(self, number: int) -> Shared:
         core = self._machine.least_busy()
-        if core.active:
-            core = self._ran_on[number] or core
-        self._ran_on[number] = core
-        return core
+        return self._ran_on[number] or core if core.active else core

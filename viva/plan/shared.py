@@ -11,14 +11,15 @@ _NOTHING = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of work: units that are left, whom to tell, and how it fares beside others.
+    """A piece of work: units that are left, whom to tell when it is done, its weight beside others.
 
-    Of what is done it gets its part by `weight`.
+    `moved` is told when it goes on elsewhere.
     """
 
     units: float
     resume: Resume
     weight: float = 1.0
+    moved: Callable[["Shared"], None] = lambda _: None
 
 
 class Shared:
@@ -73,9 +74,7 @@ class Shared:
         end, _, piece = latest
         self._weight -= piece.weight
         self._set_timer()
-        left = max(0.0, end - self._done) * piece.weight
-        self.work_done -= left
-        return replace(piece, units=left)
+        return replace(piece, units=max(0.0, end - self._done) * piece.weight)
 
     def pause(self) -> None:
         """Stops for everybody, until `go_on` was called as often."""

@@ -122,11 +122,11 @@ class Simulation:
         if not self._admit("asr", replica, seen):
             return
         before, held, beside_ms = self._work.hearing(times)
-        self._clock.start(self._spend(replica.cores, 0.0, beside_ms))
         yield from self._spend(replica.cores, *before)
         yield replica.places.take()
         yield from self._spend(replica.workers, *held)
         replica.places.give_back()
+        self._clock.start(self._spend(replica.cores, 0.0, beside_ms))
         replica.active -= 1
         seen.add("asr", self._clock.now - began, times.hear)
 
@@ -212,7 +212,8 @@ class Simulation:
         else:
             like = self._layout.machine
             factor = like.cpu_factor.get(name, 1.0)
-            own = workers = machine.processes(cpu_factor=factor)
+            threads = 1 if name == "orchestrator" else like.count
+            own = workers = machine.processes((1.0,) * threads, factor)
             if name in self._layout.made_anew:
                 workers = machine.made_anew(factor)
             elif weights := like.weights.get(name):
