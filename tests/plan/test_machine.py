@@ -128,6 +128,46 @@ def test_a_process_does_one_thing_at_a_time():
     assert running.ended == pytest.approx({"first": 1.0, "second": 2.0, "third": 3.0})
 
 
+def test_whoever_is_free_first_takes_what_waits():
+    """Two at work and a third piece: the second, which is done first, takes it, and the first is not held up."""
+    running = Running(SharedCores(4))
+    workers = running.machine.processes((1.0, 1.0))
+    running.give("first", workers, 2.0)
+    running.give("second", workers, 1.0)
+    running.give("waits", workers, 1.0)
+    running.clock.run()
+    assert running.ended == pytest.approx({"first": 2.0, "second": 1.0, "waits": 2.0})
+
+
+def test_whoever_goes_on_stays_on_its_core():
+    """It does not wake up, so it does not look for an idle core; nobody takes it over here."""
+    running = Running(SharedCores(2, takeover_s=NEVER_S))
+    service, other = running.machine.processes(), running.machine.processes()
+    running.give("elsewhere", running.machine.made_anew(), 0.5)
+    running.give("other's first", other, 0.01)
+    running.give("first", service, 1.0, at_s=0.02)
+    running.give("other's again", other, 10.0, at_s=0.03)  # both cores are busy: it stays beside the service
+    running.give("second", service, 1.0, at_s=0.05)
+    running.clock.run()
+    assert running.ended["first"] == pytest.approx(2.01)
+    assert running.ended["second"] == pytest.approx(4.01)
+
+
+def test_whoever_was_moved_wakes_up_where_it_ran_last():
+    """On the core that took it over, where it has half of it, and not where somebody heavy would leave it a quarter."""
+    running = Running(SharedCores(2, takeover_s=0.0))
+    moved, heavy = running.machine.processes(), running.machine.processes((3.0,))
+    running.give("elsewhere", running.machine.made_anew(), 0.5)
+    running.give("first", moved, 0.005)
+    running.give("heavy", heavy, 100.0, at_s=0.01)
+    running.give("second", moved, 0.5, at_s=0.02)  # beside the heavy one until the other core is idle
+    running.give("there now", running.machine.made_anew(), 100.0, at_s=1.3)
+    running.give("third", moved, 1.0, at_s=1.4)
+    running.clock.run()
+    assert running.ended["second"] == pytest.approx(0.5 + 0.5 - 0.48 / 4)
+    assert running.ended["third"] == pytest.approx(1.4 + 2.0)
+
+
 def test_workers_get_their_parts_of_a_core_by_weight():
     """The first that is idle is taken; one of half the weight has a third of a core beside it."""
     running = Running(SharedCores(1))

@@ -9,7 +9,7 @@ import pytest
 from benchmarks import plan_levels
 from benchmarks.machine import Machine
 from benchmarks.plan_check import passed
-from benchmarks.plan_levels import Alone, Asked, Level, Used, compare, cpu_factor
+from benchmarks.plan_levels import Alone, Asked, Level, Measured, Used, compare, cpu_factor
 from benchmarks.plan_scenarios import SCENARIOS
 from viva.plan.layout import Layout, SharedCores
 from viva.plan.report import read_report
@@ -98,6 +98,35 @@ def test_redis_works_for_the_orchestrator():
     by_figures = {"orchestrator": 2.0, "asr": 4.0, "callers": 0.0}
     used = {"redis": 1.0, "orchestrator": 2.0, "asr": 6.0, "callers": 0.1}
     assert cpu_factor(used, by_figures) == pytest.approx({"orchestrator": 1.5, "asr": 1.5})
+
+
+def test_a_level_is_told_what_it_took_itself(report: Path, monkeypatch: pytest.MonkeyPatch):
+    """CPU of each service since it began, and what is left of the machine's; single questions before and after."""
+    used = {"redis": 1.0, "orchestrator": 2.0, "asr": 3.0, "llm": 4.0, "tts": 5.0, "callers": 6.0}
+    machine_s, asked, compared = [100.0], [], []
+
+    async def ask_at(_url: str, _questions: list[bytes], _lecture: str, times_s: list[float]) -> list[Asked]:
+        asked.append(times_s)
+        for number, name in enumerate(used):
+            used[name] += number
+        machine_s[0] += 0 + 1 + 2 + 3 + 4 + 5 + 7.0
+        return [Asked(at_s, 0.0, 0) for at_s in times_s]
+
+    monkeypatch.setattr(plan_levels, "ask_at", ask_at)
+    monkeypatch.setattr(plan_levels, "cpu_s", lambda _: dict(used))
+    monkeypatch.setattr(plan_levels, "machine_cpu_s", lambda: machine_s[0])
+    monkeypatch.setattr(plan_levels.Alone, "ask", lambda *_: asked.append("alone"))
+    monkeypatch.setattr(plan_levels.Alone, "report", lambda *_: report)
+    monkeypatch.setattr(plan_levels, "compare", lambda *given: compared.append(given))
+    (report.parent / "level-0.5").mkdir()
+    system = Measured(None, "", "lec_1", [b""], SCENARIOS["few-workers"], None, SharedCores(2), report.parent)
+    system.level(0.5, 400, seed=1)
+    assert asked[0] == asked[2] == "alone"
+    assert len(asked[1]) == pytest.approx(400, rel=0.15)
+    assert len(asked[1]) / asked[1][-1] == pytest.approx(0.5 * system.capacity, rel=0.15)
+    told = compared[0][-1]
+    assert told.cpu_s == {"redis": 0, "orchestrator": 1, "asr": 2, "llm": 3, "tts": 4, "callers": 5}
+    assert told.others_s == pytest.approx(7.0)
 
 
 def test_the_ears_are_weighed_as_linux_weighs_them():

@@ -46,12 +46,45 @@ def test_all_work_is_done_once(figures: Figures):
     assert each_s == pytest.approx((20 + 90 + 8 + 150 + 5) / 1000, rel=0.01)
 
 
-def test_a_stage_takes_so_many_times_its_cpu_and_waits_no_longer_for_anything_else(figures: Figures):
-    """Hearing takes 90 ms of CPU and 30 of waiting: with three times the CPU 180 ms more, where all cores are free."""
-    machine = SharedCores(8, cpu_factor={"asr": 3.0})
-    outcome = Simulation(figures, replace(ONE_MACHINE, machine=machine)).run([0.0])
-    assert outcome.first_audio_ms == pytest.approx([669.0 + 180.0], abs=0.01)
-    assert outcome.cpu_s["asr"] == pytest.approx(0.09)
+# Of the CPU of a turn so much lies on the way to its first audio: all of hearing; 30 of tts' 150 ms, as of all
+# characters a fifth are in the first clause; what the llm stage does in 480 of 1,800 ms.
+ON_THE_WAY = [("asr", 90.0), ("tts", 30.0), ("llm", 8.0 * 480 / 1800), ("orchestrator", 2.0), ("callers", 7.0)]
+EMBEDDED = replace(ONE_MACHINE, made_anew=frozenset({"tts"}))
+EARS = {"asr": (1.0, 0.5, 0.5)}
+
+
+@pytest.mark.parametrize("weights", [{}, EARS], ids=["in the service", "processes of their own"])
+@pytest.mark.parametrize(("name", "on_the_way_ms"), ON_THE_WAY)
+def test_a_factor_of_two_is_all_the_cpu_once_more(
+    figures: Figures, name: str, on_the_way_ms: float, weights: dict[str, tuple[float, ...]]
+):
+    """Whoever takes it; all that is waiting stays as it is. What is counted is what the figures say."""
+    figures = replace(figures, client_cpu_ms=12.0)
+    machine = SharedCores(8, cpu_factor={name: 2.0}, weights=weights)
+    outcome = Simulation(figures, replace(EMBEDDED, machine=machine)).run([0.0, 100.0])
+    assert outcome.first_audio_ms == pytest.approx([669.0 + on_the_way_ms] * 2, abs=0.01)
+    cpu_ms = {"orchestrator": 20, "asr": 90, "llm": 8, "tts": 150, "callers": 12}
+    assert outcome.cpu_s == pytest.approx({each: 2 * ms / 1000 for each, ms in cpu_ms.items()})
+    assert outcome.busy["machine"] == pytest.approx((sum(cpu_ms.values()) + cpu_ms[name]) * 2 / 1000 / 100.0 / 8)
+
+
+def test_what_follows_the_first_audio_does_not_hold_it_up(figures: Figures):
+    """The orchestrator's work on a clause, and hearing that takes more CPU than time; a turn alone takes its time."""
+    much = {"orchestrator": Stage(400.0), "asr": replace(figures.stages["asr"], cpu_ms=150.0)}
+    layout = replace(EMBEDDED, machine=SharedCores(8))
+    outcome = Simulation(replace(figures, stages=figures.stages | much), layout).run([0.0])
+    assert outcome.first_audio_ms == pytest.approx([669.0], abs=0.01)
+    assert outcome.cpu_s["orchestrator"] == pytest.approx(0.4)
+    assert outcome.cpu_s["asr"] == pytest.approx(0.15)
+
+
+def test_the_orchestrator_does_one_thing_at_a_time(figures: Figures):
+    """Ten turns at once: however many cores there are, it carries no more than one core's work."""
+    bounds = bounds_per_s(figures, replace(ONE_MACHINE, machine=SharedCores(64)))
+    assert bounds["orchestrator"] == pytest.approx(1000 / 20)
+    recalled = replace(figures, turns=(replace(figures.turns[0], hear=0.0, recall=20.0),))
+    outcome = Simulation(recalled, replace(ONE_MACHINE, machine=SharedCores(64))).run([0.0] * 10)
+    assert max(outcome.first_audio_ms) > min(outcome.first_audio_ms) + 9 * 18.0
 
 
 def test_the_same_seed_gives_the_same_turns(figures: Figures):
