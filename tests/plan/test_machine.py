@@ -130,7 +130,7 @@ def test_a_process_does_one_thing_at_a_time():
 
 def test_whoever_is_free_first_takes_what_waits():
     """Two at work and a third piece: the second, which is done first, takes it, and the first is not held up."""
-    running = Running(SharedCores(4))
+    running = Running(SharedCores(4, takeover_s=NEVER_S))
     workers = running.machine.processes((1.0, 1.0))
     running.give("first", workers, 2.0)
     running.give("second", workers, 1.0)
