@@ -90,7 +90,7 @@ def _tail(media: Media, found_s: float, max_duration_s: float) -> tuple[float, f
 
 def too_long(max_duration_s: float) -> AudioTooLong:
     """The refusal, with the limit in it."""
-    return AudioTooLong(f"The recording is longer than the limit of {max_duration_s:g} s.")
+    return AudioTooLong(f"The recording is longer than the limit of {max_duration_s:g} s. Send a shorter one.")
 
 
 def _end_s(packet: object) -> float:

@@ -39,7 +39,9 @@ DataDir = Annotated[
 AudioFile = Annotated[
     Path | None, typer.Option("--audio", exists=True, dir_okay=False, help="A recording of the question.")
 ]
-Recording = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A recording, in any format.")]
+Recording = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, help="A recording: WAV, MP3, M4A, Ogg, FLAC or WebM.")
+]
 
 
 @app.command()
@@ -171,11 +173,20 @@ def plan(
         ),
     ],
     people: Annotated[
-        list[int] | None, typer.Option(min=1, help="People a day, 1000 unless said; several make several plans.")
+        list[int] | None,
+        typer.Option(
+            min=1,
+            max=10_000_000,
+            help="People a day, 1000 unless said; several make several plans. A million take some 15 s of simulation, "
+            "five times that with --sensitivity.",
+        ),
     ] = None,
     gpu: Annotated[
         list[str] | None,
-        typer.Option(help="Kind of GPU node, or `none`; without it all are tried and the cheapest is taken."),
+        typer.Option(
+            help="Kind of GPU node, or `none`; without it all are tried, and the cheapest is taken, or, without "
+            "--prices, the one of which the fewest are needed."
+        ),
     ] = None,
     slo: Annotated[float, typer.Option(min=0.01, help="Seconds to the first audio, p95.")] = 1.5,
     shed: Annotated[float, typer.Option(min=0, max=1, help="Share of questions that may be refused.")] = 0.001,
@@ -184,7 +195,7 @@ def plan(
         Path | None, typer.Option(dir_okay=False, help="What nodes can do (viva/plan/nodes.toml).")
     ] = None,
     prices: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="What things cost: k8s/eks-cost.toml, filled in.")
+        Path | None, typer.Option(dir_okay=False, help="What things cost: a copy of k8s/eks-cost.toml, filled in.")
     ] = None,
     sensitivity: Annotated[
         bool, typer.Option("--sensitivity", help="Also plan with one thing changed at a time.")

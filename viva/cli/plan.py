@@ -10,7 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from viva.cli.console import out
+from viva.cli.console import err, out
 from viva.plan.doubt import doubts, word
 from viva.plan.figures import STAGES
 from viva.plan.habits import OURS as OUR_HABITS
@@ -56,9 +56,10 @@ def plan_capacity(wanted: Wanted) -> None:
     kinds = wanted.gpus or [*inputs.nodes.gpus]
     found = []
     for people in wanted.people:
-        plans, why_not = _plans(inputs, people, kinds)
-        best = min(plans, key=_dearness)
-        varied = changes(inputs, people, best) if wanted.sensitivity else []
+        with err().status(f"Simulating {people:,.0f} people a day …"):
+            plans, why_not = _plans(inputs, people, kinds)
+            best = min(plans, key=_dearness)
+            varied = changes(inputs, people, best) if wanted.sensitivity else []
         found.append((best, plans, why_not, varied))
     if wanted.as_json:
         sys.stdout.write(json.dumps([as_json(best, inputs) for best, *_ in found], indent=1) + "\n")
@@ -198,7 +199,11 @@ def _show_stages(plan: Plan, inputs: Inputs) -> None:
 
 def _show_costs(plan: Plan, inputs: Inputs) -> None:
     if inputs.prices is None:
-        out().print("No prices were given, so there is no bill: fill in k8s/eks-cost.toml and give it by --prices.")
+        out().print(
+            "No prices were given, so there is no bill, and a kind of GPU was preferred of which fewer are needed, not "
+            "the cheapest: fill in a copy of k8s/eks-cost.toml and give it by --prices (docs/scale/prices.toml is an "
+            "example)."
+        )
         return
     table = _table("A month", "Amount", "Cost")
     for cost in plan.costs:
